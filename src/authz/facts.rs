@@ -1,0 +1,161 @@
+//! What is asked, and the rows that the answer reads.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    cases::{Case, CaseType},
+    clock::Wall,
+    ids::{AssetId, CaseId, DeviceId, PersonId, Revision, TunnelId},
+    machines::{Asset, CustomerMachine, Device, Tunnel},
+    tenancy::{Assignment, Person, Role, Tenant},
+};
+
+/// "May this person do this now?" The objects are in the [`Facts`] that come with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    pub who: PersonId,
+    pub action: Action,
+    /// The wall time against which switches expire.
+    pub at: Wall,
+}
+
+/// What is asked for. Ids name the objects whose rows the facts must hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// About `Facts::asset` (shared, operator-internal) or `Facts::machine` (provider-internal).
+    CreateCase(CaseType),
+    ReadCase(CaseId),
+    ChangeState(CaseId),
+    /// To `Facts::assignee`.
+    Assign(CaseId),
+    Chat(CaseId),
+    SwitchCase(CaseId),
+    SwitchAsset(AssetId),
+    UseTunnel {
+        tunnel: TunnelId,
+        via: Via,
+        door: Door,
+        want: Want,
+    },
+    ReadTunnels(AssetId),
+    ReadAudit(CaseId),
+    /// End another person's session on this asset.
+    EndSession(AssetId),
+    ReadAsset(AssetId),
+    EditTunnels(AssetId),
+    /// Pair or unpair an edge device with this asset.
+    PairDevice(AssetId),
+    /// Create, enrol or revoke edge devices of one's own tenant.
+    ManageDevices,
+    /// Read and write people and assignments of one's own tenant.
+    ManagePeople,
+}
+
+/// The grant under which a tunnel is used: which switch governs it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Via {
+    Case(CaseId),
+    Asset(AssetId),
+}
+
+/// The way in; it decides whether the gateway could read what flows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Door {
+    /// The tunnel client: sealed end to end.
+    Native,
+    /// Browser VNC or terminal: the gateway is the technician's end.
+    Browser,
+    /// A stock SSH client: as `Browser`.
+    Ssh,
+}
+
+/// What the session is for, beyond being connected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Want {
+    /// Full use.
+    Control,
+    /// A screen, without input.
+    View,
+    /// SFTP: a right of its own.
+    Files,
+}
+
+/// The rows that one decision reads, all from one moment.
+#[derive(Clone, Debug, Default)]
+pub struct Facts {
+    /// The newest change that these rows include.
+    pub revision: Revision,
+    pub person: Option<Person>,
+    /// The person's tenant.
+    pub tenant: Option<Tenant>,
+    pub assignments: Vec<Assignment>,
+    pub case: Option<Case>,
+    /// The case's asset, or the one asked for.
+    pub asset: Option<Asset>,
+    /// The asset's operator.
+    pub operator: Option<Tenant>,
+    /// The customer machine that is linked to, or proposed for, the asset; or that a
+    /// provider-internal case is about.
+    pub machine: Option<CustomerMachine>,
+    /// The provider of `machine`.
+    pub provider: Option<Tenant>,
+    pub tunnel: Option<Tunnel>,
+    /// The device that is paired with the asset.
+    pub device: Option<DeviceFacts>,
+    pub assignee: Option<Assignee>,
+    pub limits: LimitFacts,
+}
+
+/// An edge device and whether it can be reached now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeviceFacts {
+    pub device: Device,
+    pub presence: Presence,
+}
+
+/// Whether a device can be reached.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Presence {
+    #[default]
+    Offline,
+    Online,
+    /// Connected, and its local switch refuses remote access.
+    Refusing,
+}
+
+/// Whom a case is to be assigned to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Assignee {
+    pub person: Person,
+    pub roles: Vec<Role>,
+}
+
+/// Sessions that are live beside the one asked for, and how many there may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LimitFacts {
+    pub sessions_of_person: u32,
+    pub sessions_of_device: u32,
+    pub sessions_of_person_max: u32,
+    pub sessions_of_device_max: u32,
+}
+
+impl Default for LimitFacts {
+    fn default() -> Self {
+        Self {
+            sessions_of_person: 0,
+            sessions_of_device: 0,
+            sessions_of_person_max: 8,
+            sessions_of_device_max: 4,
+        }
+    }
+}
+
+/// Whether a device can be reached now: known to the process, not to the store.
+pub trait PresenceOf: Send + Sync + std::fmt::Debug {
+    /// The device's presence at this moment.
+    fn presence(&self, device: &DeviceId) -> Presence;
+}

@@ -1,0 +1,1 @@
+//! Carries commands out, feeds inputs in; keeps the facts of live sessions fresh.

@@ -1,0 +1,1 @@
+//! The technician's process: log in, open, join, local ports.

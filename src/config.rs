@@ -1,0 +1,1 @@
+//! Raw files to checked options, every fault reported at once with its key.

@@ -1,0 +1,1 @@
+//! A whole small world on one machine, with machines worth connecting to.

@@ -1,0 +1,1 @@
+//! Wires the gateway together: start, drain, stop.

@@ -1,0 +1,1 @@
+//! Admission, and what the gateway says to agents and technicians.

@@ -1,0 +1,1 @@
+//! Devices that are connected now; the newest authenticated connection wins.

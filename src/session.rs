@@ -1,0 +1,1 @@
+//! Sessions: everything between "may I?" and "it is over", as one state machine that never waits.

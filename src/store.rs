@@ -1,0 +1,1 @@
+//! Rows on disk: returns domain types; row, revision and record in one transaction.

@@ -1,0 +1,1 @@
+//! Authenticated connections and legs: QUIC and TLS over TCP behind one face.
