@@ -1,1 +1,3 @@
+//! Arguments, config, run, exit code.
+
 fn main() {}

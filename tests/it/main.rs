@@ -1,1 +1,3 @@
+//! Tests of the whole product, and of the house it lives in.
 
+mod architecture;
