@@ -1,0 +1,1 @@
+//! `agent.toml` and `ceiling.toml`.
