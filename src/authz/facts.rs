@@ -29,8 +29,15 @@ pub enum Action {
     /// To `Facts::assignee`.
     Assign(CaseId),
     Chat(CaseId),
-    SwitchCase(CaseId),
-    SwitchAsset(AssetId),
+    /// Turning on asks for more than turning off: off is open to whoever may switch at all.
+    SwitchCase {
+        case: CaseId,
+        on: bool,
+    },
+    SwitchAsset {
+        asset: AssetId,
+        on: bool,
+    },
     UseTunnel {
         tunnel: TunnelId,
         via: Via,

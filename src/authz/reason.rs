@@ -4,6 +4,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::Via;
+use crate::audit::EndCause;
+
 /// Why a request was refused. The order is the order of evaluation: the smallest is given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -59,6 +62,31 @@ impl Denial {
         let hidden =
             !self.visible && !matches!(self.reason, Reason::Unauthenticated | Reason::Disabled);
         if hidden { Reason::NotFound } else { self.reason }
+    }
+
+    /// With what cause a live session ends that was started under `via` and, judged again, is
+    /// refused with this denial (domain.md D.3).
+    #[must_use]
+    pub fn ends_with(self, via: &Via) -> EndCause {
+        match (self.reason, via) {
+            (Reason::Unauthenticated | Reason::Disabled, _) => EndCause::UserDisabled,
+            (Reason::NotFound | Reason::NoProvider, _) => EndCause::LinkRemoved,
+            (Reason::CaseClosed, _) => EndCause::CaseClosed,
+            (Reason::AssetInactive, _) => EndCause::AssetDeactivated,
+            (Reason::Role, _) => EndCause::RoleRevoked,
+            (Reason::Scope, _) => EndCause::ScopeRevoked,
+            (Reason::SwitchOff, Via::Case(_)) => EndCause::SwitchOff,
+            (Reason::SwitchOff, Via::Asset(_)) => EndCause::AssetSwitchOff,
+            (Reason::Config | Reason::Mode, _) => EndCause::ConfigDeleted,
+            (Reason::NoEdge, _) => EndCause::EdgeUnpaired,
+            (Reason::EdgeOffline, _) => EndCause::EdgeOffline,
+            (Reason::EdgeRefused, _) => EndCause::EdgeRefused,
+            (Reason::Limit, _) => EndCause::AdminTerminated,
+            // A case keeps its type and a session has no assignee: only a fault gives these.
+            (Reason::CaseType | Reason::AssigneeRole | Reason::PolicyFault, _) => {
+                EndCause::DecisionLost
+            }
+        }
     }
 }
 
