@@ -1,1 +1,28 @@
-//! Carries commands out, feeds inputs in; keeps the facts of live sessions fresh.
+//! The beam: carries out what `session` decides, and feeds it what happens.
+//!
+//! One task owns the state machine; faces hold a [`Broker`] and talk to it. Peers are never waited
+//! for: what cannot be handed over at once is dropped, and with it the connection that was too slow.
+//!
+//! ```text
+//!  peers, console                        store
+//!     | open, join, close                  | changes, facts, "is it still so?"
+//!     v                                    v
+//!  [ requests ]                        [ facts ]      facts come before requests
+//!        \______________  ________________/
+//!                       loop: Sessions::step ----> commands: offer, tell, relay, cut, record
+//! ```
+//!
+//! What always holds: no splice without a durable `Started` record and a lease; a lease is renewed
+//! only while the store confirms that nothing newer than the last judgement is known.
+
+mod handle;
+mod presence;
+mod words;
+
+pub use handle::Broker;
+pub use words::{
+    AgentAsk, AgentOrder, AgentTicket, Counts, Ear, Ender, LiveSession, OpenAsk, Opened, Options,
+    Refusal, Settled, TechnicianNotice, TokenRefused,
+};
+
+pub use crate::session::Seat;
