@@ -1,6 +1,36 @@
 //! Bytes between two legs: joined in the kernel where both are sockets, copied where they are not;
 //! metered, under a lease, and cut in one step.
+//!
+//! `broker` gives two legs and the [`Terms`] under which bytes may flow; what flows is sealed end to
+//! end and means nothing here.
+//!
+//! ```text
+//!                    up: socket -> pipe -> socket, or through one pooled buffer
+//!   technician  ==========================================================>  device
+//!      Leg      <==========================================================   Leg
+//!                    down                       \
+//!                                                Meter: bytes, last activity
+//!   Terms: Cut (now, level-triggered)  +  Lease (lapses unless its keeper renews it)
+//! ```
+//!
+//! What always holds:
+//!
+//! * a direction holds a pipe or a buffer only while it holds bytes, and never more than one;
+//! * the end of one direction is passed on and leaves the other alive;
+//! * a cut, a lapse, a failure and a dropped future reset both legs: an end that learns of a clean
+//!   close learnt it from the other end.
 
+mod flow;
 mod leg;
+mod meter;
+mod pool;
+mod splice;
+mod terms;
+#[cfg(test)]
+mod tests;
 
-pub use leg::{Leg, LegStream};
+pub use leg::{Leg, LegStream, reset};
+pub use meter::{Direction, Meter, Tally};
+pub use pool::{Buffer, Pools};
+pub use splice::{How, Side, Spliced, splice};
+pub use terms::{Cut, LEASE_TTL, Lease, LeaseKeeper, Terms};

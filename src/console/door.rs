@@ -120,7 +120,8 @@ fn service(
     Response = Response,
     Error = Infallible,
     Future = impl Future<Output = Result<Response, Infallible>> + Send + 'static,
-> + Send + 'static {
+> + Send
++ 'static {
     service_fn(move |mut request: hyper::Request<Incoming>| {
         begun.cancel();
         request.extensions_mut().insert(Remote(remote));

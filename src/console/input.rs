@@ -41,9 +41,9 @@ impl<T: DeserializeOwned, S: Sync> FromRequest<S> for Body<T> {
             Ok(Ok(body)) => body.to_bytes(),
         };
         // Our own parser's words: they name the field, and quote no value of it.
-        serde_json::from_slice(&bytes)
-            .map(Self)
-            .map_err(|fault| Problem::invalid(format!("the body is not what this expects: {fault}")))
+        serde_json::from_slice(&bytes).map(Self).map_err(|fault| {
+            Problem::invalid(format!("the body is not what this expects: {fault}"))
+        })
     }
 }
 
@@ -77,9 +77,8 @@ where
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let RawQuery(raw) = RawQuery::from_request_parts(parts, state)
-            .await
-            .unwrap_or_else(|never| match never {});
+        let RawQuery(raw) =
+            RawQuery::from_request_parts(parts, state).await.unwrap_or_else(|never| match never {});
         if raw.is_some_and(|raw| raw.len() > TEXT_BYTES_MAX * 4) {
             return Err(Problem::too_large("the query is too long"));
         }
@@ -154,7 +153,8 @@ mod tests {
         fn poll_frame(
             self: std::pin::Pin<&mut Self>,
             _context: &mut std::task::Context<'_>,
-        ) -> std::task::Poll<Option<Result<hyper::body::Frame<bytes::Bytes>, Self::Error>>> {
+        ) -> std::task::Poll<Option<Result<hyper::body::Frame<bytes::Bytes>, Self::Error>>>
+        {
             std::task::Poll::Pending
         }
     }

@@ -22,7 +22,9 @@ const TURN_WAIT: Duration = Duration::from_secs(5);
 /// Why a password was not hashed or checked.
 #[derive(Debug, thiserror::Error)]
 pub enum PasswordError {
-    #[error("a password has {PASSWORD_CHARS_MIN} characters or more, and at most {PASSWORD_BYTES_MAX} bytes")]
+    #[error(
+        "a password has {PASSWORD_CHARS_MIN} characters or more, and at most {PASSWORD_BYTES_MAX} bytes"
+    )]
     Length,
     #[error("too many log-ins at once")]
     Busy,

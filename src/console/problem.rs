@@ -115,7 +115,9 @@ impl Problem {
                 (StatusCode::CONFLICT, "that person does not hold the role the case asks for")
             }
             Reason::SwitchOff => (StatusCode::CONFLICT, "remote access is switched off"),
-            Reason::Config => (StatusCode::CONFLICT, "the tunnel is disabled or not this machine's"),
+            Reason::Config => {
+                (StatusCode::CONFLICT, "the tunnel is disabled or not this machine's")
+            }
             Reason::Mode => (StatusCode::CONFLICT, "the tunnel's mode does not allow this way in"),
             Reason::NoEdge => (StatusCode::CONFLICT, "no edge device is paired with the machine"),
             Reason::EdgeOffline => (StatusCode::CONFLICT, "the machine's edge device is offline"),

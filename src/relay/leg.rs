@@ -1,9 +1,13 @@
 //! One side of a channel.
 
-use std::fmt;
+use std::{
+    fmt, io,
+    pin::Pin,
+    task::{Context, Poll},
+};
 
 use tokio::{
-    io::{AsyncRead, AsyncWrite},
+    io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
 };
 
@@ -19,6 +23,68 @@ pub enum Leg {
 pub trait LegStream: AsyncRead + AsyncWrite + Send + Unpin {
     /// Ends both directions now; what was not yet sent is dropped and the peer sees an error.
     fn abort(&mut self);
+}
+
+impl Leg {
+    /// Ends both directions at once: what the kernel still holds is dropped and the peer sees a
+    /// reset, never a clean end.
+    ///
+    /// # Source
+    ///
+    /// `SO_LINGER` with zero time makes closing discard and reset (socket(7)); the close itself is
+    /// the drop of the socket.
+    pub fn abort(self) {
+        match self {
+            Self::Tcp(socket) => reset(&socket),
+            Self::Stream(mut stream) => stream.abort(),
+        }
+    }
+}
+
+/// Makes the drop of `socket` a reset that discards what was not sent.
+pub fn reset(socket: &TcpStream) {
+    // Fails only for a descriptor that is no socket.
+    let _ = socket.set_zero_linger();
+}
+
+impl AsyncRead for Leg {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Tcp(socket) => Pin::new(socket).poll_read(cx, buf),
+            Self::Stream(stream) => Pin::new(stream).poll_read(cx, buf),
+        }
+    }
+}
+
+impl AsyncWrite for Leg {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Tcp(socket) => Pin::new(socket).poll_write(cx, buf),
+            Self::Stream(stream) => Pin::new(stream).poll_write(cx, buf),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Tcp(socket) => Pin::new(socket).poll_flush(cx),
+            Self::Stream(stream) => Pin::new(stream).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Tcp(socket) => Pin::new(socket).poll_shutdown(cx),
+            Self::Stream(stream) => Pin::new(stream).poll_shutdown(cx),
+        }
+    }
 }
 
 impl fmt::Debug for Leg {

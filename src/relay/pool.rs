@@ -1,0 +1,179 @@
+//! Pipes and buffers, lent only while they hold bytes.
+
+use std::{
+    fmt,
+    ops::{Deref, DerefMut},
+    os::fd::OwnedFd,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+};
+
+use rustix::{
+    io,
+    pipe::{PipeFlags, fcntl_setpipe_size, pipe_with},
+};
+
+/// What one pipe or buffer holds, in bytes; the most that one direction of a channel holds.
+pub const CHUNK_BYTES: usize = 256 * 1024;
+
+/// Buffers kept for the next borrower; more are freed on return. 16 MiB.
+pub const IDLE_BUFFERS_MAX: usize = 64;
+
+/// Pipes kept for the next borrower; more are closed on return.
+///
+/// # Source
+///
+/// Linux lets an unprivileged user enlarge pipes up to 16,384 pages in all (pipe(7),
+/// `pipe-user-pages-soft`): 256 pipes of this size.
+pub const IDLE_PIPES_MAX: usize = 64;
+
+/// Lends pipes and buffers; clones share.
+#[derive(Clone, Default)]
+pub struct Pools(Arc<Inner>);
+
+#[derive(Default)]
+struct Inner {
+    buffers: Mutex<Vec<Box<[u8]>>>,
+    pipes: Mutex<Vec<Ends>>,
+    buffers_lent: AtomicUsize,
+    pipes_lent: AtomicUsize,
+}
+
+/// Both ends of an empty pipe.
+struct Ends {
+    read: OwnedFd,
+    write: OwnedFd,
+}
+
+impl Pools {
+    /// Nothing kept, nothing lent.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A buffer of [`CHUNK_BYTES`] with unspecified content.
+    #[must_use]
+    pub fn buffer(&self) -> Buffer {
+        let kept = lock(&self.0.buffers).pop();
+        let bytes = kept.unwrap_or_else(|| vec![0; CHUNK_BYTES].into_boxed_slice());
+        self.0.buffers_lent.fetch_add(1, Relaxed);
+        Buffer { bytes, home: self.0.clone() }
+    }
+
+    /// An empty pipe, as large as the system permits up to [`CHUNK_BYTES`].
+    pub(super) fn pipe(&self) -> io::Result<Pipe> {
+        let kept = lock(&self.0.pipes).pop();
+        let ends = match kept {
+            Some(ends) => ends,
+            None => Ends::make()?,
+        };
+        self.0.pipes_lent.fetch_add(1, Relaxed);
+        Ok(Pipe { ends: Some(ends), held: 0, home: self.0.clone() })
+    }
+
+    /// Buffers out now.
+    #[must_use]
+    pub fn buffers_lent(&self) -> usize {
+        self.0.buffers_lent.load(Relaxed)
+    }
+
+    /// Pipes out now.
+    #[must_use]
+    pub fn pipes_lent(&self) -> usize {
+        self.0.pipes_lent.load(Relaxed)
+    }
+}
+
+impl fmt::Debug for Pools {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pools")
+            .field("buffers_lent", &self.buffers_lent())
+            .field("pipes_lent", &self.pipes_lent())
+            .finish()
+    }
+}
+
+impl Ends {
+    fn make() -> io::Result<Self> {
+        let (read, write) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?;
+        // Refused beyond the user's share: a smaller pipe carries the same bytes in more turns.
+        let _ = fcntl_setpipe_size(&write, CHUNK_BYTES);
+        Ok(Self { read, write })
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A lent buffer; goes home on drop. It carries sealed bytes, or is wiped by who puts others in.
+pub struct Buffer {
+    bytes: Box<[u8]>,
+    home: Arc<Inner>,
+}
+
+impl Deref for Buffer {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl DerefMut for Buffer {
+    fn deref_mut(&mut self) -> &mut [u8] {
+        &mut self.bytes
+    }
+}
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        self.home.buffers_lent.fetch_sub(1, Relaxed);
+        let mut kept = lock(&self.home.buffers);
+        if kept.len() < IDLE_BUFFERS_MAX {
+            kept.push(std::mem::take(&mut self.bytes));
+        }
+    }
+}
+
+impl fmt::Debug for Buffer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Buffer")
+    }
+}
+
+/// A lent pipe; goes home on drop if it is empty, and is closed with its bytes if it is not.
+pub(super) struct Pipe {
+    ends: Option<Ends>,
+    /// Bytes in it.
+    pub(super) held: usize,
+    home: Arc<Inner>,
+}
+
+impl Pipe {
+    /// The end that gives bytes.
+    pub(super) fn read(&self) -> Option<&OwnedFd> {
+        self.ends.as_ref().map(|ends| &ends.read)
+    }
+
+    /// The end that takes bytes.
+    pub(super) fn write(&self) -> Option<&OwnedFd> {
+        self.ends.as_ref().map(|ends| &ends.write)
+    }
+}
+
+impl Drop for Pipe {
+    fn drop(&mut self) {
+        self.home.pipes_lent.fetch_sub(1, Relaxed);
+        if self.held > 0 {
+            return;
+        }
+        let mut kept = lock(&self.home.pipes);
+        if kept.len() < IDLE_PIPES_MAX {
+            kept.extend(self.ends.take());
+        }
+    }
+}
