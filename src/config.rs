@@ -19,6 +19,8 @@ pub mod parse;
 
 #[cfg(feature = "agent")]
 pub mod agent;
+#[cfg(feature = "gateway")]
+pub mod gateway;
 
 pub use fault::{Fault, Faults, SHOWN_CHARS_MAX};
 pub use page::Page;

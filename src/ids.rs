@@ -17,7 +17,9 @@ pub const LABEL_BYTES_MAX: usize = 63;
 
 /// Text that is not the id it was meant to be.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not a {kind} id: {bytes} bytes given; expected 1 to 63 letters, digits and inner hyphens")]
+#[error(
+    "not a valid {kind} id: {bytes} bytes given; expected 1 to 63 letters, digits and inner hyphens"
+)]
 pub struct InvalidId {
     kind: &'static str,
     bytes: usize,

@@ -2,11 +2,11 @@
 //! before, per account and address, so that nobody locks another out from elsewhere.
 
 use std::{
+    hash::{BuildHasher, RandomState},
     net::IpAddr,
     time::{Duration, Instant},
 };
 
-use aws_lc_rs::digest::{SHA256, digest};
 use dashmap::DashMap;
 
 /// Failures that cost nothing.
@@ -25,10 +25,11 @@ const PAIRS_MAX: usize = 16_384;
 #[derive(Debug, Default)]
 pub(super) struct Delays {
     pairs: DashMap<Pair, Failures>,
+    keyed: RandomState,
 }
 
-/// Hashed, so that a stranger's long account name takes 32 bytes too.
-type Pair = [u8; 32];
+/// Hashed under a key that nobody outside knows, so that a long account name takes 8 bytes too.
+type Pair = u64;
 
 #[derive(Clone, Copy, Debug)]
 struct Failures {
@@ -50,7 +51,7 @@ impl Failures {
 impl Delays {
     /// How long this account must still wait at this address; zero when it may try now.
     pub(super) fn wait(&self, email: &str, from: IpAddr, now: Instant) -> Duration {
-        match self.pairs.get(&pair(email, from)) {
+        match self.pairs.get(&self.pair(email, from)) {
             Some(failures) => (failures.last + failures.wait()).saturating_duration_since(now),
             None if self.is_full() => FIRST_WAIT,
             None => Duration::ZERO,
@@ -62,7 +63,7 @@ impl Delays {
         if self.is_full() {
             self.pairs.retain(|_, one| now.saturating_duration_since(one.last) < FORGET_AFTER);
         }
-        let pair = pair(email, from);
+        let pair = self.pair(email, from);
         if self.is_full() && !self.pairs.contains_key(&pair) {
             return;
         }
@@ -76,21 +77,16 @@ impl Delays {
 
     /// Forgets the failures of an account that proved itself.
     pub(super) fn succeeded(&self, email: &str, from: IpAddr) {
-        self.pairs.remove(&pair(email, from));
+        self.pairs.remove(&self.pair(email, from));
     }
 
     fn is_full(&self) -> bool {
         self.pairs.len() >= PAIRS_MAX
     }
-}
 
-fn pair(email: &str, from: IpAddr) -> Pair {
-    let mut text = email.trim().to_lowercase().into_bytes();
-    text.push(0);
-    text.extend_from_slice(from.to_canonical().to_string().as_bytes());
-    let mut pair = [0; 32];
-    pair.copy_from_slice(digest(&SHA256, &text).as_ref());
-    pair
+    fn pair(&self, email: &str, from: IpAddr) -> Pair {
+        self.keyed.hash_one((email.trim().to_lowercase(), from.to_canonical()))
+    }
 }
 
 #[cfg(test)]

@@ -40,7 +40,6 @@ impl<T: DeserializeOwned, S: Sync> FromRequest<S> for Body<T> {
             Ok(Err(_)) => return Err(Problem::invalid("the body broke off")),
             Ok(Ok(body)) => body.to_bytes(),
         };
-        // Our own parser's words: they name the field, and quote no value of it.
         serde_json::from_slice(&bytes).map(Self).map_err(|fault| {
             Problem::invalid(format!("the body is not what this expects: {fault}"))
         })

@@ -35,7 +35,9 @@ pub struct Options {
 impl Options {
     /// The safe defaults, for the data directory `dir`.
     #[must_use]
-    pub fn new(dir: PathBuf, gateway: GatewayId) -> Self {
+    #[expect(clippy::expect_used, reason = "the text is on the same line")]
+    pub fn new(dir: PathBuf) -> Self {
+        let gateway = "gateway-1".parse().expect("invariant: a label");
         Self {
             dir,
             listen: SocketAddr::from(([0, 0, 0, 0], PORT_DEFAULT)),
