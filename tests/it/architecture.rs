@@ -205,9 +205,9 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("sqlx", &["store"]),
     ("axum", &["console"]),
     ("tower", &["console"]),
-    ("hyper", &["console", "client"]),
-    ("hyper_util", &["console", "client"]),
-    ("http_body_util", &["console", "client"]),
+    ("hyper", &["console", "client", "demo"]),
+    ("hyper_util", &["console", "client", "demo"]),
+    ("http_body_util", &["console", "client", "demo"]),
     ("cedar_policy", &["authz"]),
     ("tracing_subscriber", &["telemetry"]),
     ("argon2", &["console"]),
@@ -219,7 +219,8 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("fast_socks5", &["client"]),
     ("rpassword", &["client"]),
     ("tokio_modbus", &["demo"]),
-    ("aws_lc_rs", &["seal", "tls", "token", "warrant", "audit", "store"]),
+    ("embedded_graphics", &["demo"]),
+    ("aws_lc_rs", &["seal", "tls", "token", "warrant", "audit", "store", "demo"]),
     ("anyhow", &["bin"]),
 ];
 
