@@ -1,1 +1,50 @@
 //! Rows on disk: returns domain types; row, revision and record in one transaction.
+//!
+//! SQLite, embedded; the SQL is written so that PostgreSQL runs the same statements. Faces and the
+//! broker drive it. One writer at a time, so that writes queue instead of failing; readers beside it.
+//!
+//! ```text
+//!   write:  begin ─ facts ─ decide ─┬─ Deny  ─ record of the refusal ─ commit
+//!                                   └─ Grant ─ rows ─ revision + 1 ─ record ─ commit ─ published
+//! ```
+//!
+//! What always holds:
+//! * no row changes without a `Grant`, but for credentials, device keys and the first [`Seed`];
+//! * a change, its revision and its record are on disk together or not at all;
+//! * each committed change is published in the order of revisions; who misses some asks
+//!   [`Store::changes_since`];
+//! * when the disk has less than [`FREE_BYTES_MIN`] left, no session is requested or started.
+
+mod act;
+mod cases;
+mod changes;
+mod credentials;
+mod devices;
+mod error;
+mod facts;
+mod machines;
+mod open;
+mod people;
+mod records;
+mod rows;
+mod seed;
+mod sessions;
+#[cfg(test)]
+mod tests;
+mod tunnels;
+
+pub use act::{By, Switched, Written};
+pub use cases::{About, CaseFilter, NewCase, SwitchAsk};
+pub use changes::{Change, Object};
+pub use credentials::Login;
+pub use devices::{EnrolError, Enrolment, NewDevice};
+pub use error::{Conflict, StoreError, WriteError};
+pub use facts::{Subject, TunnelKey};
+pub use machines::{NewAsset, NewMachine};
+pub use open::{FREE_BYTES_MIN, Limits, Store};
+pub use people::NewPerson;
+pub use records::{RecordFilter, VerifyError, verify_file};
+pub use rows::{Listed, PAGE_ROWS_MAX, Page};
+pub use seed::{Seed, SeedPerson};
+pub use sessions::{Ended, EndedSession, Requested, SessionAsk, SessionRow, SessionState, Started};
+pub use tunnels::NewTunnel;

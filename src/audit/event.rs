@@ -1,0 +1,98 @@
+//! What can be recorded.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+macro_rules! events {
+    ($($(#[$doc:meta])* $name:ident = $code:literal,)*) => {
+        /// What a record tells of (domain.md F).
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        pub enum Event {
+            $($(#[$doc])* $name,)*
+        }
+
+        impl Event {
+            /// Every event.
+            pub const ALL: &[Self] = &[$(Self::$name,)*];
+
+            /// The code in rows, on screens and in exports.
+            #[must_use]
+            pub fn code(self) -> &'static str {
+                match self {
+                    $(Self::$name => $code,)*
+                }
+            }
+        }
+    };
+}
+
+events! {
+    GatewayStarted = "gateway_started",
+    GatewayStopped = "gateway_stopped",
+    /// The first rows were written, by `init` or `demo`.
+    Seeded = "seeded",
+    LoggedIn = "logged_in",
+    LoginFailed = "login_failed",
+    LoggedOut = "logged_out",
+    /// A key was certified for a person's program.
+    KeyCertified = "key_certified",
+    /// An act other than a session or a switch was refused; `new` names the act.
+    Refused = "refused",
+    CaseCreated = "case_created",
+    CaseStateChanged = "case_state_changed",
+    AssigneeChanged = "assignee_changed",
+    CaseClosed = "case_closed",
+    CaseReopened = "case_reopened",
+    SwitchOn = "switch_on",
+    SwitchOff = "switch_off",
+    SwitchRefused = "switch_refused",
+    SessionRequested = "session_requested",
+    SessionDenied = "session_denied",
+    SessionStarted = "session_started",
+    SessionEnded = "session_ended",
+    /// One channel of a session: its target, bytes and times stand in `new`.
+    Flow = "flow",
+    TunnelCreated = "tunnel_created",
+    TunnelChanged = "tunnel_changed",
+    TunnelDeleted = "tunnel_deleted",
+    PersonCreated = "person_created",
+    PersonDisabled = "person_disabled",
+    PersonEnabled = "person_enabled",
+    AssignmentAdded = "assignment_added",
+    AssignmentRemoved = "assignment_removed",
+    AssetCreated = "asset_created",
+    AssetChanged = "asset_changed",
+    MachineCreated = "machine_created",
+    LinkChanged = "link_changed",
+    DeviceCreated = "device_created",
+    /// A one-time enrolment token was given out.
+    EnrolmentIssued = "enrolment_issued",
+    EnrolmentRefused = "enrolment_refused",
+    DeviceEnrolled = "device_enrolled",
+    DeviceRenewed = "device_renewed",
+    DeviceRevoked = "device_revoked",
+    DevicePaired = "device_paired",
+    DeviceUnpaired = "device_unpaired",
+    DeviceOnline = "device_online",
+    DeviceOffline = "device_offline",
+    /// A newer connection of the same device was let in.
+    DeviceReplaced = "device_replaced",
+    /// The device's local switch, as it says.
+    DeviceLocalSwitch = "device_local_switch",
+}
+
+impl Event {
+    /// The event with this code.
+    #[must_use]
+    pub fn from_code(code: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|event| event.code() == code)
+    }
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code())
+    }
+}

@@ -1,0 +1,64 @@
+//! What can go wrong, said so that the reader knows what to do.
+
+use std::{io, path::PathBuf};
+
+use crate::{authz::Denial, secret::NoRandomness};
+
+/// The store could not do it; nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    #[error("{path} cannot be opened: {source}")]
+    Open { path: PathBuf, source: io::Error },
+    #[error("{path} is not a Caseway database; name another file, or move this one away")]
+    NotOurs { path: PathBuf },
+    #[error(
+        "{path} was written by a newer Caseway (schema {found}, this program knows {known}); \
+         install that version, or restore the copy from before the upgrade"
+    )]
+    Newer { path: PathBuf, found: i64, known: i64 },
+    #[error("{path} is in use by another gateway; stop that one first, or name another directory")]
+    Locked { path: PathBuf },
+    #[error(
+        "the disk of {path} has {free_mib} MiB left, and {wanted_mib} MiB are kept free for audit: \
+         nothing is started until there is room"
+    )]
+    DiskFull { path: PathBuf, free_mib: u64, wanted_mib: u64 },
+    #[error("the database is full: nothing is started until there is room on its disk")]
+    Full,
+    #[error("the database did not answer in time; nothing was changed")]
+    Busy,
+    #[error("the database already holds rows; first rows go into an empty one")]
+    NotEmpty,
+    #[error("a row of {table} cannot be read: {fault}")]
+    Unreadable { table: &'static str, fault: String },
+    #[error(transparent)]
+    NoRandomness(#[from] NoRandomness),
+    #[error("the database failed")]
+    Sql(#[source] sqlx::Error),
+}
+
+/// A write that was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum WriteError {
+    /// Refused by policy; the refusal is recorded.
+    #[error("refused: {}", .0.told())]
+    Denied(Denial),
+    /// Allowed, but it contradicts what is there.
+    #[error(transparent)]
+    Conflict(#[from] Conflict),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// What a write that was allowed runs against.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Conflict {
+    #[error("there already is {0}")]
+    Exists(String),
+    #[error("at least one person must remain Tenant Admin; give the role to somebody else first")]
+    LastTenantAdmin,
+    #[error("the tenant does not hold the role that this needs")]
+    TenantRole,
+    #[error("{0}")]
+    Invalid(&'static str),
+}
