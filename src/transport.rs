@@ -1,1 +1,32 @@
 //! Authenticated connections and legs: QUIC and TLS over TCP behind one face.
+//!
+//! ```text
+//!  peer                                              gateway
+//!  Dialer::connect ====== TLS over TCP | QUIC =====> Listener ---> Arrivals.peers: Control
+//!    |  control: reader, writer, closer                |             \ Leg(PendingLeg)
+//!    \- LegDialer::open(token) == Join, Joined ======> |              \ Enrol(PendingEnrolment)
+//!       => relay::Leg                                  \--> Arrivals.http: HttpStream
+//! ```
+//!
+//! On TCP a leg is a connection of its own: let in by TLS, then, from the byte behind `Joined`, the
+//! bare socket, because what flows is sealed end to end. Both sides therefore read TLS one record at
+//! a time and never a byte further. On QUIC a leg is a stream of the peer's one connection.
+//!
+//! What always holds: a permit before a task, a task before a handshake, every handshake and first
+//! frame under one absolute deadline; a stranger can make us hold at most
+//! [`PREAUTH_BYTES_MAX`](crate::wire::PREAUTH_BYTES_MAX).
+
+mod connection;
+mod dial;
+mod limits;
+mod listen;
+mod stream;
+
+pub use connection::{Carrier, Closer, Connection, Peer, PendingEnrolment, PendingLeg};
+pub use dial::{
+    CarrierChoice, DialError, DialOptions, Dialer, Dialled, EnrolError, HttpProxy, JoinError,
+    LegDialer,
+};
+pub use limits::Limits;
+pub use listen::{Arrivals, BindError, ListenOptions, Listener, PeerArrival};
+pub use stream::TlsStream;

@@ -56,6 +56,11 @@ pub enum AgentSays {
         fault: OfferFault,
         detail: String,
     },
+    /// A new certificate for the same device before the old one ends: a PKCS #10 request
+    /// (RFC 2986) as PEM, signed by the key that the device is known by.
+    Renew {
+        csr: String,
+    },
 }
 
 /// What the gateway tells an agent.
@@ -91,6 +96,14 @@ pub enum GatewayTellsAgent {
     },
     /// A newer connection of this device was let in.
     Replaced,
+    /// The device's new certificate as PEM.
+    Renewed {
+        certificate: String,
+    },
+    /// There is no new certificate; the old one holds until it ends.
+    RenewRefused {
+        detail: String,
+    },
     Restarting {
         reconnect_in_ms: u32,
     },

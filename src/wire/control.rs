@@ -1,0 +1,209 @@
+//! Control streams: messages out of, and into, any stream of bytes.
+
+use std::{fmt, io, time::Duration};
+
+use bytes::BytesMut;
+use serde::{Serialize, de::DeserializeOwned};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+
+use super::{
+    Frame, FrameError, InvalidMessage, JoinRefusal, Kind, PAYLOAD_BYTES_MAX, PutError, json,
+    kind_of_first, put, put_message, take,
+};
+use crate::token::JoinToken;
+
+/// How long a peer may take to accept one frame; longer, and it is gone.
+pub const SEND_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How much is asked of the stream at a time, in bytes.
+const READ_BYTES: usize = 4_096;
+
+/// Why nothing more can be read from a peer.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    #[error("the connection to the peer failed")]
+    Io(#[source] io::Error),
+    #[error("the peer sent what is no frame")]
+    Frame(#[source] FrameError),
+    #[error("the peer sent a message that is not taken")]
+    Message(#[source] InvalidMessage),
+    #[error("the peer sent a {0:?} frame where it makes no sense")]
+    Unexpected(Kind),
+    #[error("the connection ended within a frame")]
+    Truncated,
+}
+
+/// Why a peer cannot be told.
+#[derive(Debug, thiserror::Error)]
+pub enum SendError {
+    #[error("the connection to the peer failed")]
+    Io(#[source] io::Error),
+    #[error("the peer takes nothing for {} s", SEND_TIMEOUT.as_secs())]
+    Timeout,
+    #[error("the message cannot be sent")]
+    Message(#[source] PutError),
+}
+
+/// The reading half of a control stream.
+pub struct ControlReader {
+    io: Box<dyn AsyncRead + Send + Unpin>,
+    /// What was read and not taken yet; at most one frame and [`READ_BYTES`].
+    buffer: BytesMut,
+}
+
+/// The writing half of a control stream.
+pub struct ControlWriter {
+    io: Box<dyn AsyncWrite + Send + Unpin>,
+    /// Frames, or the rest of one, that are not written yet.
+    pending: BytesMut,
+}
+
+impl fmt::Debug for ControlReader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ControlReader").field("held", &self.buffer.len()).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for ControlWriter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ControlWriter")
+            .field("pending", &self.pending.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl ControlReader {
+    /// Reads from `io`.
+    pub fn new(io: impl AsyncRead + Send + Unpin + 'static) -> Self {
+        Self { io: Box::new(io), buffer: BytesMut::new() }
+    }
+
+    /// The next message; `None` when the peer ended the stream between two.
+    ///
+    /// Cancel-safe: what was read stays in here. Waits as long as the peer is silent; the caller's
+    /// heartbeat is the deadline.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`]; nothing more can be read then.
+    pub async fn next<M: DeserializeOwned>(&mut self) -> Result<Option<M>, ReadError> {
+        match self.frame(PAYLOAD_BYTES_MAX).await? {
+            None => Ok(None),
+            Some(Frame::Control(payload)) => {
+                json::parse(&payload).map(Some).map_err(ReadError::Message)
+            }
+            Some(Frame::Join(_)) => Err(ReadError::Unexpected(Kind::Join)),
+            Some(Frame::Joined) => Err(ReadError::Unexpected(Kind::Joined)),
+            Some(Frame::JoinRefused(_)) => Err(ReadError::Unexpected(Kind::JoinRefused)),
+        }
+    }
+
+    /// Waits until one whole frame is here, takes nothing, and says what kind it is. Cancel-safe.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::next`].
+    pub async fn first_kind(&mut self, limit: usize) -> Result<Option<Kind>, ReadError> {
+        loop {
+            if let Some(kind) = kind_of_first(&self.buffer, limit).map_err(ReadError::Frame)? {
+                return Ok(Some(kind));
+            }
+            if !self.fill().await? {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// The next frame of any kind, with a payload of at most `limit` bytes. Cancel-safe.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::next`].
+    pub async fn frame(&mut self, limit: usize) -> Result<Option<Frame>, ReadError> {
+        loop {
+            if let Some(frame) = take(&mut self.buffer, limit).map_err(ReadError::Frame)? {
+                return Ok(Some(frame));
+            }
+            if !self.fill().await? {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// Reads some more; false at an end between two frames. Cancel-safe: `read_buf` is.
+    async fn fill(&mut self) -> Result<bool, ReadError> {
+        self.buffer.reserve(READ_BYTES);
+        let read = self.io.read_buf(&mut self.buffer).await.map_err(ReadError::Io)?;
+        match (read, self.buffer.is_empty()) {
+            (0, true) => Ok(false),
+            (0, false) => Err(ReadError::Truncated),
+            _ => Ok(true),
+        }
+    }
+}
+
+impl ControlWriter {
+    /// Writes to `io`.
+    pub fn new(io: impl AsyncWrite + Send + Unpin + 'static) -> Self {
+        Self { io: Box::new(io), pending: BytesMut::new() }
+    }
+
+    /// Sends one message, within [`SEND_TIMEOUT`].
+    ///
+    /// Cancel-safe in so far as frames stay whole: what was not written yet goes out with the next.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`]; the peer is to be taken for gone, except after [`SendError::Message`].
+    pub async fn send<M: Serialize>(&mut self, message: &M) -> Result<(), SendError> {
+        put_message(&mut self.pending, message).map_err(SendError::Message)?;
+        self.flush().await
+    }
+
+    /// Sends a join.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::send`].
+    pub async fn join(&mut self, token: &JoinToken) -> Result<(), SendError> {
+        self.frame(&Frame::Join(token.clone())).await
+    }
+
+    /// Refuses a join.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::send`].
+    pub async fn refuse(&mut self, code: JoinRefusal) -> Result<(), SendError> {
+        self.frame(&Frame::JoinRefused(code)).await
+    }
+
+    /// Sends one frame of any kind.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::send`].
+    pub async fn frame(&mut self, frame: &Frame) -> Result<(), SendError> {
+        put(&mut self.pending, frame).map_err(|e| SendError::Message(PutError::Frame(e)))?;
+        self.flush().await
+    }
+
+    /// Ends the stream in this direction, within [`SEND_TIMEOUT`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::send`].
+    pub async fn finish(&mut self) -> Result<(), SendError> {
+        let ended = tokio::time::timeout(SEND_TIMEOUT, self.io.shutdown()).await;
+        ended.map_err(|_| SendError::Timeout)?.map_err(SendError::Io)
+    }
+
+    async fn flush(&mut self) -> Result<(), SendError> {
+        let Self { io, pending } = self;
+        let written = tokio::time::timeout(SEND_TIMEOUT, async {
+            io.write_all_buf(pending).await?;
+            io.flush().await
+        });
+        written.await.map_err(|_| SendError::Timeout)?.map_err(SendError::Io)
+    }
+}

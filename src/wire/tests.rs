@@ -1,0 +1,1 @@
+//! Frames and messages: round trips, golden files, hostile bytes.
