@@ -27,7 +27,7 @@ mod pool;
 mod splice;
 mod terms;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use leg::{Leg, LegStream, reset};
 pub use meter::{Direction, Meter, Tally};

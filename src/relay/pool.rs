@@ -147,6 +147,7 @@ impl fmt::Debug for Buffer {
 
 /// A lent pipe; goes home on drop if it is empty, and is closed with its bytes if it is not.
 pub(super) struct Pipe {
+    /// There until the drop.
     ends: Option<Ends>,
     /// Bytes in it.
     pub(super) held: usize,
@@ -155,13 +156,13 @@ pub(super) struct Pipe {
 
 impl Pipe {
     /// The end that gives bytes.
-    pub(super) fn read(&self) -> Option<&OwnedFd> {
-        self.ends.as_ref().map(|ends| &ends.read)
+    pub(super) fn read(&self) -> io::Result<&OwnedFd> {
+        self.ends.as_ref().map(|ends| &ends.read).ok_or(io::Errno::BADF)
     }
 
     /// The end that takes bytes.
-    pub(super) fn write(&self) -> Option<&OwnedFd> {
-        self.ends.as_ref().map(|ends| &ends.write)
+    pub(super) fn write(&self) -> io::Result<&OwnedFd> {
+        self.ends.as_ref().map(|ends| &ends.write).ok_or(io::Errno::BADF)
     }
 }
 

@@ -1,8 +1,15 @@
 //! The act: two legs become one channel.
 
-use std::io;
+use std::{
+    future::poll_fn,
+    io,
+    task::{Context, Poll},
+};
 
-use super::{Leg, Meter, Pools, Terms};
+use super::{
+    Direction, Leg, Meter, Pools, Terms,
+    flow::{Fault, Flow},
+};
 
 /// Whose leg.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,5 +51,68 @@ pub async fn splice(
     terms: &Terms,
     pools: &Pools,
 ) -> Spliced {
-    unimplemented!()
+    let mut channel = Channel::new(technician, device);
+    let how = tokio::select! {
+        biased;
+        // Cancel-safe: only observes.
+        () = terms.cut.given() => How::Cut,
+        // Cancel-safe: only observes.
+        () = terms.lease.lapsed() => How::LeaseLapsed,
+        // Dropped on purpose with what it holds: the legs are reset below.
+        how = poll_fn(|cx| channel.poll(cx, meter, pools)) => how,
+    };
+    channel.finish(how)
+}
+
+/// Two legs that are reset together unless they ended well.
+struct Channel {
+    legs: Option<(Leg, Leg)>,
+    up: Flow,
+    down: Flow,
+}
+
+impl Channel {
+    fn new(technician: Leg, device: Leg) -> Self {
+        Self {
+            legs: Some((technician, device)),
+            up: Flow::new(Direction::Up),
+            down: Flow::new(Direction::Down),
+        }
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>, meter: &Meter, pools: &Pools) -> Poll<How> {
+        let Some((technician, device)) = &mut self.legs else { return Poll::Ready(How::Closed) };
+        let up = match self.up.poll(cx, (technician, device), meter, pools) {
+            Poll::Ready(Err(Fault::From(error))) => {
+                return Poll::Ready(How::Failed(Side::Technician, error));
+            }
+            Poll::Ready(Err(Fault::To(error))) => {
+                return Poll::Ready(How::Failed(Side::Device, error));
+            }
+            Poll::Ready(Ok(())) => true,
+            Poll::Pending => false,
+        };
+        match self.down.poll(cx, (device, technician), meter, pools) {
+            Poll::Ready(Err(Fault::From(error))) => Poll::Ready(How::Failed(Side::Device, error)),
+            Poll::Ready(Err(Fault::To(error))) => Poll::Ready(How::Failed(Side::Technician, error)),
+            Poll::Ready(Ok(())) if up => Poll::Ready(How::Closed),
+            Poll::Ready(Ok(())) | Poll::Pending => Poll::Pending,
+        }
+    }
+
+    fn finish(mut self, how: How) -> Spliced {
+        if matches!(how, How::Closed) {
+            self.legs = None;
+        }
+        Spliced { how, up: self.up.carried, down: self.down.carried }
+    }
+}
+
+impl Drop for Channel {
+    fn drop(&mut self) {
+        if let Some((technician, device)) = self.legs.take() {
+            technician.abort();
+            device.abort();
+        }
+    }
 }
