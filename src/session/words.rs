@@ -1,14 +1,149 @@
 //! What goes in and what comes out.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use crate::ids::{ChannelNo, SessionId};
+use super::Snapshot;
+use crate::{
+    audit::{EndCause, OfferFault},
+    authz::{Denial, Facts, Grant},
+    clock::Wall,
+    ids::{ChannelNo, DeviceId, KeyDigest, Name, PeerId, SessionId},
+    machines::Destination,
+    token::{JoinToken, TokenDigest},
+};
+
+/// What happened. The only way in.
+#[derive(Debug)]
+pub enum Input {
+    /// A request was allowed, and its row is durable.
+    Granted { session: SessionId, grant: Grant, snapshot: Box<Snapshot>, ear: EarNo },
+    /// A technician asks for a channel.
+    OpenChannel {
+        ear: EarNo,
+        session: SessionId,
+        channel: ChannelNo,
+        target: Option<Name>,
+        destination: Option<Destination>,
+    },
+    /// No leg will come from this device.
+    OfferRefused {
+        device: DeviceId,
+        session: SessionId,
+        channel: ChannelNo,
+        fault: OfferFault,
+        detail: String,
+    },
+    /// A peer showed a token and waits for [`Command::Seat`] or [`Command::RefuseLeg`].
+    Joined { ask: AskNo, token: TokenDigest, peer: PeerId, key: KeyDigest },
+    /// The leg for which a seat was given is here.
+    Seated(Seat),
+    /// What became of the record that this session waits for.
+    Recorded { session: SessionId, outcome: Outcome },
+    /// The splice is over.
+    RelayEnded { session: SessionId, channel: ChannelNo, tally: Tally, how: RelayEnd },
+    /// The answer to [`Command::AskQuiet`]: when the newest byte came, if one ever did.
+    Quiet { session: SessionId, since: Option<Instant> },
+    /// The device's connection is gone.
+    Departed(DeviceId),
+    /// The technician's connection is gone.
+    TechnicianDeparted(EarNo),
+    /// Rows that this session's decision reads may have changed; these are the rows now.
+    Facts { session: SessionId, facts: Box<Facts> },
+    /// The technician is done.
+    Close { ear: EarNo, session: SessionId },
+    /// Somebody who may, ends the session.
+    End { session: SessionId, cause: EndCause },
+    /// The decision could not be renewed for longer than the grace.
+    LeaseLost(SessionId),
+    /// The process is leaving: start nothing more.
+    Drain,
+    /// The process leaves now: end what is left.
+    DrainOver,
+    /// A deadline given by [`super::Sessions::next_deadline`] may have passed.
+    Tick,
+}
+
+/// What must now be done, in order.
+#[derive(Debug)]
+pub enum Command {
+    /// Offer the channel to the session's device; no `lead` on channel 0.
+    Offer {
+        session: SessionId,
+        channel: ChannelNo,
+        lead: Option<Lead>,
+        token: JoinToken,
+    },
+    /// Give the technician its token.
+    Admit {
+        ear: EarNo,
+        session: SessionId,
+        channel: ChannelNo,
+        token: JoinToken,
+    },
+    /// Let the peer that asked join.
+    Seat {
+        ask: AskNo,
+        seat: Seat,
+    },
+    RefuseLeg {
+        ask: AskNo,
+    },
+    /// This leg, should it be here, joins nothing any more.
+    DropLeg(Seat),
+    /// Decide again and write the `Started` record; answer with [`Input::Recorded`].
+    RecordStarted(SessionId),
+    /// Join the channel's two legs; answer with [`Input::RelayEnded`].
+    Relay {
+        session: SessionId,
+        channel: ChannelNo,
+    },
+    /// Answer with [`Input::Quiet`].
+    AskQuiet(SessionId),
+    /// Close every leg of the session now and drop what is buffered.
+    Cut {
+        session: SessionId,
+        cause: EndCause,
+    },
+    /// Tell both ends that the session is over.
+    TellEnded {
+        session: SessionId,
+        ear: EarNo,
+        device: DeviceId,
+        cause: EndCause,
+    },
+    /// Tell the technician that no channel will come.
+    TellRefused {
+        ear: EarNo,
+        session: SessionId,
+        channel: ChannelNo,
+        fault: OfferFault,
+        detail: String,
+    },
+    RecordFlow {
+        session: SessionId,
+        channel: ChannelNo,
+        lead: Lead,
+        tally: Tally,
+        began: Wall,
+        ended: Wall,
+    },
+    /// Write the end; the session is gone.
+    RecordEnded {
+        session: SessionId,
+        cause: EndCause,
+        tally: Tally,
+    },
+}
 
 /// One technician's connection among all that this process has seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EarNo(pub u64);
+
+/// One question that waits for its answer in the same step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AskNo(pub u64);
 
 /// The two ends of a channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -23,6 +158,50 @@ pub struct Seat {
     pub session: SessionId,
     pub channel: ChannelNo,
     pub side: Side,
+}
+
+/// Where a channel leads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lead {
+    pub target: Name,
+    pub destination: Destination,
+}
+
+/// Bytes of one channel or one session.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// From the technician.
+    pub up: u64,
+    /// From the device.
+    pub down: u64,
+}
+
+impl Tally {
+    /// Both together.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        Self { up: self.up.saturating_add(other.up), down: self.down.saturating_add(other.down) }
+    }
+}
+
+/// What became of a `Started` record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is durable, and the facts it was written with allowed the session once more.
+    Started,
+    Denied(Denial),
+    /// It could not be written.
+    Failed,
+}
+
+/// How a splice ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RelayEnd {
+    /// A side closed, reset or failed.
+    Closed,
+    Cut,
+    /// Nobody renewed the lease.
+    LeaseLapsed,
 }
 
 /// Where a session stands.
