@@ -21,8 +21,8 @@ mod words;
 
 pub use handle::Broker;
 pub use words::{
-    AgentAsk, AgentOrder, AgentTicket, Counts, Ear, Ender, LiveSession, OpenAsk, Opened, Options,
-    Refusal, Settled, TechnicianNotice, TokenRefused,
+    AgentAsk, AgentOrder, AgentTicket, Counts, Ear, LiveSession, OpenAsk, Opened, Options, Refusal,
+    Settled, TechnicianNotice, TokenRefused,
 };
 
 pub use crate::session::Seat;

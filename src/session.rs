@@ -40,5 +40,5 @@ pub use sessions::Sessions;
 pub use snapshot::{Party, Snapshot};
 pub use state::View;
 pub use words::{
-    AskNo, Command, EarNo, Input, Lead, Options, Outcome, Phase, RelayEnd, Seat, Side, Tally,
+    AskNo, Command, EarNo, Input, Lead, Options, Outcome, Phase, RelayEnd, Seat, Side,
 };

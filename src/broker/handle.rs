@@ -3,15 +3,16 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    AgentAsk, AgentTicket, Counts, Ear, Ender, LiveSession, OpenAsk, Opened, Options, Refusal,
-    Seat, Settled, TokenRefused,
+    AgentAsk, AgentTicket, Counts, Ear, LiveSession, OpenAsk, Opened, Options, Refusal, Seat,
+    Settled, TokenRefused,
 };
 use crate::{
     audit::OfferFault,
-    ids::{ChannelNo, GatewayId, KeyDigest, Name, PeerId, Revision, SessionId},
+    ids::{ChannelNo, GatewayId, KeyDigest, Name, PeerId, PersonId, Revision, SessionId},
     machines::Destination,
     registry::Registry,
     relay::Leg,
+    store::Store,
     tasks::Scope,
     token::JoinToken,
     warrant::WarrantKey,
@@ -24,11 +25,11 @@ pub struct Broker {
 }
 
 impl Broker {
-    /// Starts the loop and its helpers in `scope`. `registry` is the one that `store` reads; the store
-    /// itself becomes a parameter when its room stands.
+    /// Starts the loop and its helpers in `scope`. `registry` is the one that `store` reads.
     #[must_use]
     pub fn start(
         options: Options,
+        store: Store,
         registry: Registry,
         warrant_key: Arc<WarrantKey>,
         gateway: GatewayId,
@@ -119,8 +120,9 @@ impl Broker {
         unimplemented!()
     }
 
-    /// Ends a session; false if it does not live here.
-    pub async fn end_session(&self, session: &SessionId, by: Ender) -> bool {
+    /// Ends a session for a person who may: `user_closed` if it is their own, else
+    /// `admin_terminated`. False if it does not live here.
+    pub async fn end_session(&self, session: &SessionId, by: &PersonId) -> bool {
         unimplemented!()
     }
 

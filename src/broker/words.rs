@@ -181,15 +181,6 @@ impl AgentTicket {
     }
 }
 
-/// Who ends a session that is not told to by its own technician's connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ender {
-    /// The person whose session it is.
-    Owner,
-    /// Somebody who may end others' sessions.
-    Administrator,
-}
-
 /// One session as it stands now.
 #[derive(Clone, Debug)]
 pub struct LiveSession {

@@ -23,6 +23,14 @@ pub struct Tally {
     pub down: u64,
 }
 
+impl Tally {
+    /// Both together.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        Self { up: self.up.saturating_add(other.up), down: self.down.saturating_add(other.down) }
+    }
+}
+
 /// Counts for one session, or one channel; read by anyone at any time.
 #[derive(Debug)]
 pub struct Meter {

@@ -1,7 +1,8 @@
 //! The state machine: channels within a session.
 
 use super::{
-    Command, EarNo, Lead, Party, RelayEnd, Seat, Sessions, Side, Snapshot, Tally,
+    Command, EarNo, Lead, Party, RelayEnd, Seat, Sessions, Side, Snapshot,
+    sessions::Turn,
     state::{Channel, Live, Place, State, seats},
 };
 use crate::{
@@ -9,6 +10,7 @@ use crate::{
     clock::Now,
     ids::{ChannelNo, DeviceId, KeyDigest, Name, PeerId, SessionId},
     machines::Destination,
+    relay::Tally,
     token::TokenDigest,
 };
 
@@ -22,11 +24,16 @@ impl Sessions {
         id: &SessionId,
         channel: ChannelNo,
         asked: (Option<&Name>, Option<Destination>),
-        now: Now,
-        todo: &mut Vec<Command>,
+        turn: &mut Turn,
     ) {
-        if let Err((fault, detail)) = self.try_open(ear, id, channel, asked, now, todo) {
-            todo.push(Command::TellRefused { ear, session: id.clone(), channel, fault, detail });
+        if let Err((fault, detail)) = self.try_open(ear, id, channel, asked, turn) {
+            turn.todo.push(Command::TellRefused {
+                ear,
+                session: id.clone(),
+                channel,
+                fault,
+                detail,
+            });
         }
     }
 
@@ -36,8 +43,7 @@ impl Sessions {
         id: &SessionId,
         channel: ChannelNo,
         asked: (Option<&Name>, Option<Destination>),
-        now: Now,
-        todo: &mut Vec<Command>,
+        turn: &mut Turn,
     ) -> Result<(), Fault> {
         let channels_max = self.options.channels_max;
         let live = self.live.get_mut(id).filter(|live| live.ear == ear);
@@ -56,15 +62,15 @@ impl Sessions {
             lead: lead.clone(),
             technician: Place::Token(for_technician.digest()),
             device: Place::Token(for_device.digest()),
-            until: now.mono + self.options.offer_within,
+            until: turn.now.mono + self.options.offer_within,
         };
         live.channels.insert(channel, offered);
         live.fresh = live.fresh.max(channel.0.saturating_add(1));
         let [technician, device] = seats(id, channel);
         self.tokens.insert(for_technician.digest(), technician);
         self.tokens.insert(for_device.digest(), device);
-        todo.push(Command::Offer { session: id.clone(), channel, lead, token: for_device });
-        todo.push(Command::Admit { ear, session: id.clone(), channel, token: for_technician });
+        turn.todo.push(Command::Offer { session: id.clone(), channel, lead, token: for_device });
+        turn.todo.push(Command::Admit { ear, session: id.clone(), channel, token: for_technician });
         Ok(())
     }
 
@@ -74,8 +80,7 @@ impl Sessions {
         id: &SessionId,
         channel: ChannelNo,
         fault: Fault,
-        now: Now,
-        todo: &mut Vec<Command>,
+        turn: &mut Turn,
     ) {
         let Some(live) = self.live.get(id).filter(|live| live.snapshot.device == *device) else {
             return;
@@ -86,9 +91,9 @@ impl Sessions {
             Some(Channel::Offered { device: Place::Token(_) | Place::Spent, .. })
         );
         if is_open {
-            self.refuse(id, channel, fault, todo);
+            self.refuse(id, channel, fault, turn);
             if channel == ChannelNo::HANDSHAKE {
-                self.end(id, EndCause::EdgeRefused, now, todo);
+                self.end(id, EndCause::EdgeRefused, turn);
             }
         }
     }
@@ -119,7 +124,7 @@ impl Sessions {
         Some(seat)
     }
 
-    pub(super) fn seated(&mut self, seat: Seat, now: Now, todo: &mut Vec<Command>) {
+    pub(super) fn seated(&mut self, seat: Seat, turn: &mut Turn) {
         let place = self
             .live
             .get_mut(&seat.session)
@@ -128,20 +133,14 @@ impl Sessions {
         match place {
             Some(place @ Place::Spent) => {
                 *place = Place::Here;
-                self.relay_if_complete(&seat.session, seat.channel, now, todo);
+                self.relay_if_complete(&seat.session, seat.channel, turn);
             }
-            Some(Place::Token(_) | Place::Here) | None => todo.push(Command::DropLeg(seat)),
+            Some(Place::Token(_) | Place::Here) | None => turn.todo.push(Command::DropLeg(seat)),
         }
     }
 
     /// Goes on with a channel whose legs are both here: to the record first, then to the bytes.
-    pub(super) fn relay_if_complete(
-        &mut self,
-        id: &SessionId,
-        number: ChannelNo,
-        now: Now,
-        todo: &mut Vec<Command>,
-    ) {
+    pub(super) fn relay_if_complete(&mut self, id: &SessionId, number: ChannelNo, turn: &mut Turn) {
         let Some(live) = self.live.get_mut(id) else { return };
         let Some(channel) = live.channels.get_mut(&number) else { return };
         let Channel::Offered { technician: Place::Here, device: Place::Here, lead, .. } = channel
@@ -151,11 +150,11 @@ impl Sessions {
         match live.state {
             State::Granted { until } => {
                 live.state = State::Starting { until };
-                todo.push(Command::RecordStarted(id.clone()));
+                turn.todo.push(Command::RecordStarted(id.clone()));
             }
             State::Active { .. } => {
-                *channel = Channel::Relaying { lead: lead.take(), began: now.wall };
-                todo.push(Command::Relay { session: id.clone(), channel: number });
+                *channel = Channel::Relaying { lead: lead.take(), began: turn.now.wall };
+                turn.todo.push(Command::Relay { session: id.clone(), channel: number });
             }
             State::Starting { .. } | State::Ending { .. } => {}
         }
@@ -167,8 +166,7 @@ impl Sessions {
         number: ChannelNo,
         tally: Tally,
         how: RelayEnd,
-        now: Now,
-        todo: &mut Vec<Command>,
+        turn: &mut Turn,
     ) {
         let Some(live) = self.live.get_mut(id) else { return };
         let Some(Channel::Relaying { lead, began }) = live
@@ -179,35 +177,35 @@ impl Sessions {
             return;
         };
         if let Some(lead) = lead.take() {
-            todo.push(Command::RecordFlow {
+            turn.todo.push(Command::RecordFlow {
                 session: id.clone(),
                 channel: number,
                 lead,
                 tally,
                 began: *began,
-                ended: now.wall,
+                ended: turn.now.wall,
             });
         }
         live.channels.remove(&number);
         live.tally = live.tally.plus(tally);
         match how {
-            RelayEnd::LeaseLapsed => self.end(id, EndCause::DecisionLost, now, todo),
+            RelayEnd::LeaseLapsed => self.end(id, EndCause::DecisionLost, turn),
             RelayEnd::Closed | RelayEnd::Cut => {}
         }
-        self.finish_if_over(id, todo);
+        self.finish_if_over(id, turn);
     }
 
     /// Refuses the channels whose offers were not taken up in time.
-    pub(super) fn refuse_late(&mut self, id: &SessionId, now: Now, todo: &mut Vec<Command>) {
+    pub(super) fn refuse_late(&mut self, id: &SessionId, turn: &mut Turn) {
         let Some(live) = self.live.get(id) else { return };
         let late: Vec<(ChannelNo, Fault)> = live
             .channels
             .iter()
-            .filter(|(_, channel)| channel.is_late(now.mono))
+            .filter(|(_, channel)| channel.is_late(turn.now.mono))
             .map(|(number, channel)| (*number, lateness(channel)))
             .collect();
         for (channel, fault) in late {
-            self.refuse(id, channel, fault, todo);
+            self.refuse(id, channel, fault, turn);
         }
     }
 
@@ -217,16 +215,16 @@ impl Sessions {
         id: &SessionId,
         channel: ChannelNo,
         (fault, detail): Fault,
-        todo: &mut Vec<Command>,
+        turn: &mut Turn,
     ) {
         let Some(live) = self.live.get_mut(id) else { return };
         let Some(taken_back) = live.channels.remove(&channel) else { return };
         for token in taken_back.tokens() {
             self.tokens.remove(&token);
         }
-        todo.extend(seats(id, channel).map(Command::DropLeg));
+        turn.todo.extend(seats(id, channel).map(Command::DropLeg));
         let ear = live.ear;
-        todo.push(Command::TellRefused { ear, session: id.clone(), channel, fault, detail });
+        turn.todo.push(Command::TellRefused { ear, session: id.clone(), channel, fault, detail });
     }
 }
 

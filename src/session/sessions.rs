@@ -10,7 +10,7 @@ use crate::{
     audit::EndCause,
     authz::{Decision, Facts, Grant, LimitFacts, Request, Via, decide},
     clock::Now,
-    ids::{ChannelNo, DeviceId, SessionId},
+    ids::{ChannelNo, DeviceId, PersonId, SessionId},
     token::{JoinToken, TokenDigest},
 };
 
@@ -23,6 +23,13 @@ pub struct Sessions {
     /// The tokens that still open something.
     pub(super) tokens: BTreeMap<TokenDigest, Seat>,
     draining: bool,
+}
+
+/// One step: when it is, and what has come of it so far.
+#[derive(Debug)]
+pub(super) struct Turn {
+    pub(super) now: Now,
+    pub(super) todo: Vec<Command>,
 }
 
 impl fmt::Debug for Sessions {
@@ -49,58 +56,58 @@ impl Sessions {
 
     /// Takes one input and returns what must now be done, in order.
     pub fn step(&mut self, input: Input, now: Now) -> Vec<Command> {
-        let mut todo = Vec::new();
+        let mut turn = Turn { now, todo: Vec::new() };
         match input {
             Input::Granted { session, grant, snapshot, ear } => {
-                self.granted(session, grant, snapshot, ear, now, &mut todo);
+                self.granted(session, grant, snapshot, ear, &mut turn);
             }
             Input::OpenChannel { ear, session, channel, target, destination } => {
                 let asked = (target.as_ref(), destination);
-                self.open_channel(ear, &session, channel, asked, now, &mut todo);
+                self.open_channel(ear, &session, channel, asked, &mut turn);
             }
             Input::OfferRefused { device, session, channel, fault, detail } => {
-                self.offer_refused(&device, &session, channel, (fault, detail), now, &mut todo);
+                self.offer_refused(&device, &session, channel, (fault, detail), &mut turn);
             }
             Input::Joined { ask, token, peer, key } => {
-                todo.push(match self.redeem(token, &peer, key, now) {
+                turn.todo.push(match self.redeem(token, &peer, key, now) {
                     Some(seat) => Command::Seat { ask, seat },
                     None => Command::RefuseLeg { ask },
                 });
             }
-            Input::Seated(seat) => self.seated(seat, now, &mut todo),
+            Input::Seated(seat) => self.seated(seat, &mut turn),
             Input::Recorded { session, outcome } => {
-                self.recorded(&session, outcome, now, &mut todo);
+                self.recorded(&session, outcome, &mut turn);
             }
             Input::RelayEnded { session, channel, tally, how } => {
-                self.relay_ended(&session, channel, tally, how, now, &mut todo);
+                self.relay_ended(&session, channel, tally, how, &mut turn);
             }
-            Input::Quiet { session, since } => self.quiet(&session, since, now, &mut todo),
+            Input::Quiet { session, since } => self.quiet(&session, since, &mut turn),
             Input::Departed(device) => {
                 let of_device = |live: &Live| live.snapshot.device == device;
-                self.end_those(of_device, EndCause::EdgeOffline, now, &mut todo);
+                self.end_those(of_device, EndCause::EdgeOffline, &mut turn);
             }
             Input::TechnicianDeparted(ear) => {
-                self.end_those(|live| live.ear == ear, EndCause::ClientLost, now, &mut todo);
+                self.end_those(|live| live.ear == ear, EndCause::ClientLost, &mut turn);
             }
-            Input::Facts { session, facts } => self.facts(&session, *facts, now, &mut todo),
+            Input::Facts { session, facts } => self.facts(&session, *facts, &mut turn),
             Input::Close { ear, session } => {
                 if self.live.get(&session).is_some_and(|live| live.ear == ear) {
-                    self.end(&session, EndCause::UserClosed, now, &mut todo);
+                    self.end(&session, EndCause::UserClosed, &mut turn);
                 }
             }
-            Input::End { session, cause } => self.end(&session, cause, now, &mut todo),
+            Input::End { session, by } => self.end_by(&session, by, &mut turn),
             Input::LeaseLost(session) => {
-                self.end(&session, EndCause::DecisionLost, now, &mut todo);
+                self.end(&session, EndCause::DecisionLost, &mut turn);
             }
             Input::Drain => self.draining = true,
             Input::DrainOver => {
                 self.draining = true;
-                self.end_those(|_| true, EndCause::GatewayShutdown, now, &mut todo);
+                self.end_those(|_| true, EndCause::GatewayShutdown, &mut turn);
             }
-            Input::Tick => self.tick(now, &mut todo),
+            Input::Tick => self.tick(&mut turn),
         }
         debug_assert_eq!(self.check(), Ok(()));
-        todo
+        turn.todo
     }
 
     /// When [`Input::Tick`] is due.
@@ -138,158 +145,144 @@ impl Sessions {
         grant: Grant,
         snapshot: Box<Snapshot>,
         ear: EarNo,
-        now: Now,
-        todo: &mut Vec<Command>,
+        turn: &mut Turn,
     ) {
         if self.live.contains_key(&session) {
             return;
         }
-        let live = Live::new(grant, snapshot, ear, now, &self.options);
+        let live = Live::new(grant, snapshot, ear, turn.now, &self.options);
         self.live.insert(session.clone(), live);
         if self.draining {
-            self.end(&session, EndCause::GatewayShutdown, now, todo);
+            self.end(&session, EndCause::GatewayShutdown, turn);
         }
     }
 
-    fn recorded(&mut self, id: &SessionId, outcome: Outcome, now: Now, todo: &mut Vec<Command>) {
-        let quiet_until = now.mono + self.options.idle_at_most;
+    fn recorded(&mut self, id: &SessionId, outcome: Outcome, turn: &mut Turn) {
+        let quiet_until = turn.now.mono + self.options.idle_at_most;
         let Some(live) = self.live.get_mut(id) else { return };
         match (&mut live.state, outcome) {
-            (State::Starting { .. }, Outcome::Started) => {
-                live.started = Some(now.wall);
-                live.state = State::Active { since: now.mono, quiet_until: Some(quiet_until) };
-                self.relay_if_complete(id, ChannelNo::HANDSHAKE, now, todo);
+            (State::Starting { .. }, Outcome::Started { grant, facts }) => {
+                live.started = Some(turn.now.wall);
+                live.state = State::Active { since: turn.now.mono, quiet_until: Some(quiet_until) };
+                self.judged(id, Decision::Allow(grant), &facts, turn);
+                self.relay_if_complete(id, ChannelNo::HANDSHAKE, turn);
             }
-            (State::Starting { .. }, Outcome::Denied(denial)) => {
+            (State::Starting { until }, Outcome::Denied(denial)) => {
+                live.state = State::Granted { until: *until };
                 let cause = denial.ends_with(&live.snapshot.via);
-                self.end_now(id, cause, false, now, todo);
+                self.end(id, cause, turn);
             }
-            (State::Starting { .. }, Outcome::Failed) => {
-                self.end_now(id, EndCause::DecisionLost, false, now, todo);
+            (State::Starting { until }, Outcome::Failed) => {
+                live.state = State::Granted { until: *until };
+                self.end(id, EndCause::DecisionLost, turn);
             }
             (State::Ending { recording, .. }, outcome) => {
                 *recording = false;
-                if outcome == Outcome::Started {
-                    live.started = Some(now.wall);
+                if let Outcome::Started { .. } = outcome {
+                    live.started = Some(turn.now.wall);
                 }
-                self.finish_if_over(id, todo);
+                self.finish_if_over(id, turn);
             }
             (State::Granted { .. } | State::Active { .. }, _) => {}
         }
     }
 
     /// Judges a live session again. If these facts deny it, it ends in this step.
-    fn facts(&mut self, id: &SessionId, mut facts: Facts, now: Now, todo: &mut Vec<Command>) {
-        let Some(live) = self.live.get_mut(id) else { return };
-        if let State::Ending { .. } = live.state {
-            return;
-        }
+    fn facts(&mut self, id: &SessionId, mut facts: Facts, turn: &mut Turn) {
+        let Some(live) = self.live.get(id) else { return };
         // It was counted when it was granted; here it would be counted against itself.
         facts.limits = LimitFacts::default();
-        let request = Request { at: now.wall, ..live.grant.request().clone() };
-        let cause = match decide(request, &facts) {
+        let request = Request { at: turn.now.wall, ..live.grant.request().clone() };
+        self.judged(id, decide(request, &facts), &facts, turn);
+    }
+
+    fn judged(&mut self, id: &SessionId, decision: Decision, facts: &Facts, turn: &mut Turn) {
+        let Some(live) = self.live.get_mut(id) else { return };
+        let cause = match decision {
             Decision::Deny(denial) => denial.ends_with(&live.snapshot.via),
-            Decision::Allow(_) if !live.snapshot.same_device(&facts) => EndCause::EdgeUnpaired,
+            Decision::Allow(_) if !live.snapshot.same_device(facts) => EndCause::EdgeUnpaired,
             Decision::Allow(grant) => {
-                live.renew(grant, &facts, now);
+                live.renew(grant, facts, turn.now);
                 return;
             }
         };
-        self.end(id, cause, now, todo);
+        self.end(id, cause, turn);
     }
 
-    fn quiet(
-        &mut self,
-        id: &SessionId,
-        newest: Option<Instant>,
-        now: Now,
-        todo: &mut Vec<Command>,
-    ) {
+    fn quiet(&mut self, id: &SessionId, newest: Option<Instant>, turn: &mut Turn) {
         let Some(live) = self.live.get_mut(id) else { return };
         let State::Active { since, quiet_until } = &mut live.state else { return };
         let ends_at = newest.unwrap_or(*since).max(*since) + self.options.idle_at_most;
-        if ends_at <= now.mono {
-            self.end(id, EndCause::IdleTimeout, now, todo);
+        if ends_at <= turn.now.mono {
+            self.end(id, EndCause::IdleTimeout, turn);
         } else {
             *quiet_until = Some(ends_at);
         }
     }
 
-    fn tick(&mut self, now: Now, todo: &mut Vec<Command>) {
+    fn tick(&mut self, turn: &mut Turn) {
         let due: Vec<SessionId> = self
             .live
             .iter()
-            .filter(|(_, live)| live.due() <= now.mono)
+            .filter(|(_, live)| live.due() <= turn.now.mono)
             .map(|(id, _)| id.clone())
             .collect();
         for id in due {
-            self.tick_one(&id, now, todo);
+            self.tick_one(&id, turn);
         }
     }
 
-    fn tick_one(&mut self, id: &SessionId, now: Now, todo: &mut Vec<Command>) {
+    fn tick_one(&mut self, id: &SessionId, turn: &mut Turn) {
         let Some(live) = self.live.get_mut(id) else { return };
         if let State::Ending { until, .. } = live.state {
-            if until <= now.mono {
-                self.finish(id, todo);
+            if until <= turn.now.mono {
+                self.finish(id, turn);
             }
             return;
         }
-        if let Some(cause) = live.lapsed(now) {
-            self.end(id, cause, now, todo);
+        if let Some(cause) = live.lapsed(turn.now) {
+            self.end(id, cause, turn);
             return;
         }
         if let State::Active { quiet_until, .. } = &mut live.state
-            && quiet_until.is_some_and(|until| until <= now.mono)
+            && quiet_until.is_some_and(|until| until <= turn.now.mono)
         {
             *quiet_until = None;
-            todo.push(Command::AskQuiet(id.clone()));
+            turn.todo.push(Command::AskQuiet(id.clone()));
         }
-        self.refuse_late(id, now, todo);
+        self.refuse_late(id, turn);
     }
 
-    fn end_those(
-        &mut self,
-        which: impl Fn(&Live) -> bool,
-        cause: EndCause,
-        now: Now,
-        todo: &mut Vec<Command>,
-    ) {
+    fn end_those(&mut self, which: impl Fn(&Live) -> bool, cause: EndCause, turn: &mut Turn) {
         let ids: Vec<SessionId> =
             self.live.iter().filter(|(_, live)| which(live)).map(|(id, _)| id.clone()).collect();
         for id in ids {
-            self.end(&id, cause, now, todo);
+            self.end(&id, cause, turn);
         }
     }
 
-    /// The one way out. The first cause counts, later ones are not heard.
-    pub(super) fn end(
-        &mut self,
-        id: &SessionId,
-        cause: EndCause,
-        now: Now,
-        todo: &mut Vec<Command>,
-    ) {
-        let recording = match self.live.get(id).map(|live| &live.state) {
-            None | Some(State::Ending { .. }) => return,
-            Some(State::Starting { .. }) => true,
-            Some(State::Granted { .. } | State::Active { .. }) => false,
-        };
-        self.end_now(id, cause, recording, now, todo);
+    /// Somebody who may ends it: its own technician from elsewhere, or another person.
+    fn end_by(&mut self, id: &SessionId, by: PersonId, turn: &mut Turn) {
+        let Some(live) = self.live.get(id) else { return };
+        let is_own = live.snapshot.person == by;
+        let cause = if is_own { EndCause::UserClosed } else { EndCause::AdminTerminated };
+        self.end_with(id, cause, Some(by), turn);
     }
 
-    /// `recording`: the answer to `RecordStarted` is still to come.
-    fn end_now(
-        &mut self,
-        id: &SessionId,
-        cause: EndCause,
-        recording: bool,
-        now: Now,
-        todo: &mut Vec<Command>,
-    ) {
-        let until = now.mono + self.options.end_within;
+    pub(super) fn end(&mut self, id: &SessionId, cause: EndCause, turn: &mut Turn) {
+        self.end_with(id, cause, None, turn);
+    }
+
+    /// The one way out. The first cause counts, later ones are not heard.
+    fn end_with(&mut self, id: &SessionId, cause: EndCause, by: Option<PersonId>, turn: &mut Turn) {
+        let until = turn.now.mono + self.options.end_within;
         let Some(live) = self.live.get_mut(id) else { return };
-        live.state = State::Ending { cause, until, recording };
+        let recording = match live.state {
+            State::Ending { .. } => return,
+            State::Starting { .. } => true,
+            State::Granted { .. } | State::Active { .. } => false,
+        };
+        live.state = State::Ending { cause, by, until, recording };
         live.channels.retain(|_, channel| match channel {
             Channel::Offered { .. } => {
                 for token in channel.tokens() {
@@ -299,29 +292,30 @@ impl Sessions {
             }
             Channel::Relaying { .. } => true,
         });
-        todo.push(Command::Cut { session: id.clone(), cause });
-        todo.push(Command::TellEnded {
+        turn.todo.push(Command::Cut { session: id.clone(), cause });
+        turn.todo.push(Command::TellEnded {
             session: id.clone(),
             ear: live.ear,
             device: live.snapshot.device.clone(),
             cause,
         });
-        self.finish_if_over(id, todo);
+        self.finish_if_over(id, turn);
     }
 
-    pub(super) fn finish_if_over(&mut self, id: &SessionId, todo: &mut Vec<Command>) {
+    pub(super) fn finish_if_over(&mut self, id: &SessionId, turn: &mut Turn) {
         let is_over = self.live.get(id).is_some_and(|live| {
             live.channels.is_empty() && matches!(live.state, State::Ending { recording: false, .. })
         });
         if is_over {
-            self.finish(id, todo);
+            self.finish(id, turn);
         }
     }
 
-    fn finish(&mut self, id: &SessionId, todo: &mut Vec<Command>) {
+    fn finish(&mut self, id: &SessionId, turn: &mut Turn) {
         let Some(live) = self.live.remove(id) else { return };
-        if let State::Ending { cause, .. } = live.state {
-            todo.push(Command::RecordEnded { session: id.clone(), cause, tally: live.tally });
+        if let State::Ending { cause, by, .. } = live.state {
+            let tally = live.tally;
+            turn.todo.push(Command::RecordEnded { session: id.clone(), cause, by, tally });
         }
     }
 

@@ -2,12 +2,13 @@
 
 use std::{collections::BTreeMap, time::Instant};
 
-use super::{EarNo, Lead, Options, Phase, Seat, Side, Snapshot, Tally};
+use super::{EarNo, Lead, Options, Phase, Seat, Side, Snapshot};
 use crate::{
     audit::EndCause,
     authz::Grant,
     clock::{Now, Wall},
-    ids::{ChannelNo, SessionId},
+    ids::{ChannelNo, PersonId, SessionId},
+    relay::Tally,
     token::TokenDigest,
 };
 
@@ -48,6 +49,7 @@ pub(super) enum State {
     /// `recording`: what became of the `Started` record is not known yet.
     Ending {
         cause: EndCause,
+        by: Option<PersonId>,
         until: Instant,
         recording: bool,
     },

@@ -9,8 +9,9 @@ use crate::{
     audit::{EndCause, OfferFault},
     authz::{Denial, Facts, Grant},
     clock::Wall,
-    ids::{ChannelNo, DeviceId, KeyDigest, Name, PeerId, SessionId},
+    ids::{ChannelNo, DeviceId, KeyDigest, Name, PeerId, PersonId, SessionId},
     machines::Destination,
+    relay::Tally,
     token::{JoinToken, TokenDigest},
 };
 
@@ -53,8 +54,8 @@ pub enum Input {
     Facts { session: SessionId, facts: Box<Facts> },
     /// The technician is done.
     Close { ear: EarNo, session: SessionId },
-    /// Somebody who may, ends the session.
-    End { session: SessionId, cause: EndCause },
+    /// Somebody who may ends the session.
+    End { session: SessionId, by: PersonId },
     /// The decision could not be renewed for longer than the grace.
     LeaseLost(SessionId),
     /// The process is leaving: start nothing more.
@@ -133,6 +134,8 @@ pub enum Command {
     RecordEnded {
         session: SessionId,
         cause: EndCause,
+        /// Who ended it, where a person did.
+        by: Option<PersonId>,
         tally: Tally,
     },
 }
@@ -167,28 +170,14 @@ pub struct Lead {
     pub destination: Destination,
 }
 
-/// Bytes of one channel or one session.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Tally {
-    /// From the technician.
-    pub up: u64,
-    /// From the device.
-    pub down: u64,
-}
-
-impl Tally {
-    /// Both together.
-    #[must_use]
-    pub fn plus(self, other: Self) -> Self {
-        Self { up: self.up.saturating_add(other.up), down: self.down.saturating_add(other.down) }
-    }
-}
-
 /// What became of a `Started` record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum Outcome {
     /// It is durable, and the facts it was written with allowed the session once more.
-    Started,
+    Started {
+        grant: Grant,
+        facts: Box<Facts>,
+    },
     Denied(Denial),
     /// It could not be written.
     Failed,
