@@ -34,7 +34,8 @@ const PLAN: &[(&str, &[&str])] = &[
     ("cases", &["ids", "clock"]),
     // An asset has a switch of its own, the same thing that a case has.
     ("machines", &["ids", "cases"]),
-    ("audit", &["ids", "clock", "tenancy"]),
+    // The record of a flow names its destination.
+    ("audit", &["ids", "clock", "tenancy", "machines"]),
     ("token", &["ids", "secret"]),
     // The targets in a warrant are those of the tunnel config, not a copy of their shape.
     ("warrant", &["ids", "secret", "clock", "machines"]),
