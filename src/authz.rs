@@ -7,10 +7,18 @@
 //! What always holds: only [`decide`] makes a [`Grant`]; an evaluation error denies.
 
 mod decide;
+mod explain;
 mod facts;
+mod matrix;
+mod policy;
+mod question;
 mod reason;
+mod standing;
+#[cfg(test)]
+mod tests;
 
-pub use decide::{Check, Decision, Grant, decide, explain};
+pub use decide::{Decision, Grant, decide};
+pub use explain::{Check, explain};
 pub use facts::{
     Action, Assignee, DeviceFacts, Door, Facts, LimitFacts, Presence, PresenceOf, Request, Via,
     Want,

@@ -1,6 +1,11 @@
 //! The decision itself.
 
-use super::{Action, Denial, Facts, Reason, Request};
+use super::{
+    Denial, Facts, Reason, Request,
+    policy::{Answer, Book},
+    question,
+    standing::{Relation, Standing},
+};
 use crate::{
     ids::Revision,
     tenancy::{Role, Side},
@@ -51,28 +56,68 @@ pub enum Decision {
     Deny(Denial),
 }
 
-/// One line of an explanation.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Check {
-    /// The reason that is given when this check fails.
-    pub reason: Reason,
-    pub passed: bool,
-    /// What was checked, in words; never tells what the asker may not see.
-    pub what: String,
-    /// When failed: what would make it pass.
-    pub remedy: Option<String>,
-}
-
 /// Answers whether `request` is allowed by `facts`.
+///
+/// Pure: the same request and facts give the same answer. Called again for a live session whenever
+/// one of its facts changes.
 #[must_use]
 pub fn decide(request: Request, facts: &Facts) -> Decision {
-    let _ = (facts, &request.action, Action::ManagePeople);
-    Decision::Deny(Denial { reason: Reason::PolicyFault, visible: false })
+    let judged = judge(&request, facts);
+    match judged {
+        Judged::Weighed(standing, Answer::Allow) => Decision::Allow(Grant {
+            request,
+            revision: facts.revision,
+            side: standing.relation.and_then(Relation::side),
+            role: standing.role,
+        }),
+        Judged::Weighed(_, Answer::Deny(_) | Answer::Fault) | Judged::Nothing(_) => {
+            Decision::Deny(judged.denial())
+        }
+    }
 }
 
-/// Every check that applies to `request`, in the order of evaluation.
-#[must_use]
-pub fn explain(request: &Request, facts: &Facts) -> Vec<Check> {
-    let _ = (request, facts);
-    Vec::new()
+/// An answer, and what it was drawn from.
+#[derive(Debug)]
+pub(super) enum Judged<'a> {
+    /// There is nobody to ask for, or nothing to ask about.
+    Nothing(Reason),
+    Weighed(Box<Standing<'a>>, Answer<'static>),
+}
+
+impl Judged<'_> {
+    /// The refusal that this is, unless it allows.
+    pub(super) fn denial(&self) -> Denial {
+        match self {
+            Self::Nothing(reason) => Denial { reason: *reason, visible: false },
+            Self::Weighed(standing, answer) => {
+                let reason = match answer {
+                    Answer::Deny(objections) => objections.first().map(|first| first.reason),
+                    Answer::Allow | Answer::Fault => None,
+                };
+                Denial {
+                    reason: reason.unwrap_or(Reason::PolicyFault),
+                    visible: standing.visible(),
+                }
+            }
+        }
+    }
+}
+
+/// Weighs `request` against `facts`. Whatever goes wrong here denies.
+pub(super) fn judge<'a>(request: &Request, facts: &'a Facts) -> Judged<'a> {
+    let standing = match Standing::of(request, facts) {
+        Ok(standing) => Box::new(standing),
+        Err(reason) => return Judged::Nothing(reason),
+    };
+    let answer = match Book::shipped() {
+        None => Answer::Fault,
+        Some(book) => match question::put(request, &standing, facts, book.schema()) {
+            Ok(question) => book.ask(&question.request, &question.entities),
+            Err(fault) => {
+                tracing::error!(%fault, "no decision");
+                Answer::Fault
+            }
+        },
+    };
+    Judged::Weighed(standing, answer)
 }

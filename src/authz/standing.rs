@@ -1,0 +1,327 @@
+//! How the asker stands to the object: on which side, with which permissions, and whether those
+//! cover it.
+//!
+//! The side comes from the relation of the asker's *tenant* to the object (domain.md B.1), so that
+//! in a tenant that both runs and builds machines nobody takes a right of one side to the other.
+//! A tenant that is both parties of one case stands on the operator's side.
+
+use super::{
+    Action, Facts, Reason, Request, Via,
+    matrix::{Permission, Permissions, works_in},
+};
+use crate::{
+    cases::{Case, CaseType, Kind},
+    ids::{AssetId, CaseId, TenantId},
+    machines::{Asset, CustomerMachine, Link},
+    tenancy::{Assignment, Person, Role, Scope, Side, Tenant},
+};
+
+/// The asker, the object, and what lies between them.
+#[derive(Debug)]
+pub(super) struct Standing<'a> {
+    pub(super) person: &'a Person,
+    pub(super) tenant: &'a Tenant,
+    pub(super) object: Object<'a>,
+    pub(super) relation: Option<Relation>,
+    /// The machine in question as its operator sees it, if it is still that operator's.
+    pub(super) asset: Option<&'a Asset>,
+    /// Whether the asset can be used at all: active, and so is its operator.
+    pub(super) asset_active: bool,
+    /// Whether the operator and the provider in question have agreed about this machine.
+    pub(super) linked: bool,
+    /// What the action asks for.
+    pub(super) needs: Permission,
+    /// What the asker's roles give on their side.
+    pub(super) held: Permissions,
+    /// The part of `held` whose own assignment covers the object.
+    pub(super) covered: Permissions,
+    /// A role that gives `needs` and covers the object.
+    pub(super) role: Option<Role>,
+}
+
+/// What a request is about.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Object<'a> {
+    Case(&'a Case),
+    Asset(&'a Asset),
+    Machine(&'a CustomerMachine),
+    /// The asker's own tenant.
+    Tenant(&'a Tenant),
+}
+
+/// What a tenant is to an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Relation {
+    Operator,
+    Provider,
+    /// The object is the tenant itself.
+    Own,
+}
+
+impl Relation {
+    /// The side that it puts people on.
+    pub(super) fn side(self) -> Option<Side> {
+        match self {
+            Self::Operator => Some(Side::Operator),
+            Self::Provider => Some(Side::Provider),
+            Self::Own => None,
+        }
+    }
+
+    /// Whether `role` counts in this relation. The roles without a side count in each.
+    fn admits(self, role: Role) -> bool {
+        self == Self::Own || role.side().is_none() || role.side() == self.side()
+    }
+}
+
+impl<'a> Standing<'a> {
+    /// Reads it out of the facts. Rows that are not those the request names are as good as none.
+    ///
+    /// # Errors
+    ///
+    /// The reason to give where there is nobody to weigh, or nothing.
+    pub(super) fn of(request: &Request, facts: &'a Facts) -> Result<Self, Reason> {
+        let person = facts.person.as_ref().filter(|row| row.id == request.who);
+        let person = person.ok_or(Reason::Unauthenticated)?;
+        let tenant = facts.tenant.as_ref().filter(|row| row.id == person.tenant);
+        let tenant = tenant.ok_or(Reason::Unauthenticated)?;
+        let gone = if person.active && tenant.active { Reason::NotFound } else { Reason::Disabled };
+        let (object, relation) = find(&request.action, facts, tenant).ok_or(gone)?;
+        let asset = asset_of(object, facts);
+        let linked = linked(object, asset, facts);
+        let mut standing = Self {
+            person,
+            tenant,
+            object,
+            relation,
+            asset,
+            asset_active: asset.is_some_and(|row| row.active && in_use(&row.operator, facts)),
+            linked,
+            needs: needs(&request.action, object),
+            held: Permissions::default(),
+            covered: Permissions::default(),
+            role: None,
+        };
+        for assignment in facts.assignments.iter().filter(|row| row.person == person.id) {
+            standing.weigh(assignment, facts);
+        }
+        Ok(standing)
+    }
+
+    /// Adds what one assignment gives. What it gives counts as covered only by its own scope.
+    fn weigh(&mut self, assignment: &Assignment, facts: &Facts) {
+        let role = assignment.role;
+        let admitted = self.relation.is_some_and(|relation| relation.admits(role));
+        if !admitted || !works_in(role, self.tenant) {
+            return;
+        }
+        let given = Permissions::of(role);
+        self.held = self.held.with(given);
+        if !self.covers(&assignment.scope, facts) {
+            return;
+        }
+        self.covered = self.covered.with(given);
+        if given.contains(self.needs) {
+            self.role = Some(self.role.map_or(role, |other| other.min(role)));
+        }
+    }
+
+    fn covers(&self, scope: &Scope, facts: &Facts) -> bool {
+        match self.relation {
+            None => false,
+            // Nothing smaller than the tenant reaches all of the tenant: people and devices belong
+            // to no facility and no customer.
+            Some(Relation::Own) => *scope == Scope::Whole,
+            Some(Relation::Operator) => {
+                scope.covers_facility(self.asset.and_then(|row| row.facility.as_ref()))
+            }
+            Some(Relation::Provider) => {
+                scope.covers_customer(self.machine(facts).map(|row| &row.customer))
+            }
+        }
+    }
+
+    /// Whether the asker may read the object, and so may be told why something else is refused.
+    pub(super) fn visible(&self) -> bool {
+        match self.object {
+            Object::Tenant(_) => true,
+            Object::Asset(_) | Object::Machine(_) => self.covered.contains(Permission::ReadAsset),
+            Object::Case(case) => {
+                let cut_off = case.case_type() == CaseType::Shared
+                    && self.relation == Some(Relation::Provider)
+                    && !self.linked;
+                !cut_off && self.covered.contains(Permission::read(case.case_type()))
+            }
+        }
+    }
+
+    /// The machine in question as its provider sees it.
+    fn machine<'b>(&self, facts: &'b Facts) -> Option<&'b CustomerMachine> {
+        facts.machine.as_ref().filter(|row| match self.object {
+            Object::Case(case) => match &case.kind {
+                Kind::ProviderInternal { machine, .. } => row.id == *machine,
+                Kind::Shared { .. } | Kind::OperatorInternal { .. } => self.linked,
+            },
+            Object::Asset(_) => self.linked,
+            Object::Machine(machine) => row.id == machine.id,
+            Object::Tenant(_) => false,
+        })
+    }
+}
+
+/// The object that `action` names, and what `tenant` is to it.
+fn find<'a>(
+    action: &Action,
+    facts: &'a Facts,
+    tenant: &'a Tenant,
+) -> Option<(Object<'a>, Option<Relation>)> {
+    match action {
+        Action::CreateCase(case) => find_for_new(*case, facts, tenant),
+        Action::ReadCase(id)
+        | Action::ChangeState(id)
+        | Action::Assign(id)
+        | Action::Chat(id)
+        | Action::ReadAudit(id)
+        | Action::SwitchCase { case: id, .. } => find_case(id, facts, tenant),
+        Action::SwitchAsset { asset: id, .. }
+        | Action::ReadTunnels(id)
+        | Action::EndSession(id)
+        | Action::ReadAsset(id)
+        | Action::EditTunnels(id)
+        | Action::PairDevice(id) => find_asset(id, facts, tenant),
+        Action::UseTunnel { via, .. } => match via {
+            Via::Case(id) => find_case(id, facts, tenant),
+            Via::Asset(id) => find_asset(id, facts, tenant),
+        },
+        Action::ManageDevices | Action::ManagePeople => {
+            Some((Object::Tenant(tenant), Some(Relation::Own)))
+        }
+    }
+}
+
+fn find_case<'a>(
+    id: &CaseId,
+    facts: &'a Facts,
+    tenant: &Tenant,
+) -> Option<(Object<'a>, Option<Relation>)> {
+    let case = facts.case.as_ref().filter(|row| row.id == *id)?;
+    let relation = if case.operator() == Some(&tenant.id) {
+        Some(Relation::Operator)
+    } else if case.provider() == Some(&tenant.id) {
+        Some(Relation::Provider)
+    } else {
+        None
+    };
+    Some((Object::Case(case), relation))
+}
+
+fn find_asset<'a>(
+    id: &AssetId,
+    facts: &'a Facts,
+    tenant: &Tenant,
+) -> Option<(Object<'a>, Option<Relation>)> {
+    let asset = facts.asset.as_ref().filter(|row| row.id == *id)?;
+    let relation = if asset.operator == tenant.id {
+        Some(Relation::Operator)
+    } else if machine_of(asset, facts).is_some_and(|row| row.provider == tenant.id) {
+        Some(Relation::Provider)
+    } else {
+        None
+    };
+    Some((Object::Asset(asset), relation))
+}
+
+/// What a new case is to be about: an asset, or for a provider without a link its own machine.
+fn find_for_new<'a>(
+    case: CaseType,
+    facts: &'a Facts,
+    tenant: &Tenant,
+) -> Option<(Object<'a>, Option<Relation>)> {
+    let asset = facts.asset.as_ref().and_then(|row| find_asset(&row.id, facts, tenant));
+    let machine = facts.machine.as_ref().filter(|row| row.provider == tenant.id);
+    let machine = machine.map(|row| (Object::Machine(row), Some(Relation::Provider)));
+    match case {
+        CaseType::Shared => asset.filter(|found| found.1.is_some()).or(machine),
+        CaseType::OperatorInternal => asset,
+        CaseType::ProviderInternal => machine,
+    }
+}
+
+/// The machine in question as its operator sees it. One that has another operator than its case is
+/// no longer that case's machine.
+fn asset_of<'a>(object: Object<'a>, facts: &'a Facts) -> Option<&'a Asset> {
+    match object {
+        Object::Case(case) => facts
+            .asset
+            .as_ref()
+            .filter(|row| Some(&row.id) == case.asset() && Some(&row.operator) == case.operator()),
+        Object::Asset(asset) => Some(asset),
+        Object::Machine(_) | Object::Tenant(_) => None,
+    }
+}
+
+/// The customer machine that is linked with `asset`; a proposal is no link.
+fn machine_of<'a>(asset: &Asset, facts: &'a Facts) -> Option<&'a CustomerMachine> {
+    facts.machine.as_ref().filter(|row| match &row.link {
+        Link::Linked { asset: linked } => *linked == asset.id && in_use(&row.provider, facts),
+        Link::Proposed { .. } | Link::New => false,
+    })
+}
+
+/// Whether the machine in question is linked, and with the provider that the object names.
+fn linked(object: Object<'_>, asset: Option<&Asset>, facts: &Facts) -> bool {
+    let Some(machine) = asset.and_then(|row| machine_of(row, facts)) else { return false };
+    match object {
+        Object::Case(case) => case.provider() == Some(&machine.provider),
+        Object::Asset(_) => true,
+        Object::Machine(_) | Object::Tenant(_) => false,
+    }
+}
+
+/// Whether the tenant's row is there and active.
+fn in_use(id: &TenantId, facts: &Facts) -> bool {
+    let known = [&facts.tenant, &facts.operator, &facts.provider];
+    known.into_iter().flatten().any(|tenant| tenant.id == *id && tenant.active)
+}
+
+/// The permission that `action` asks for, given the object's type.
+fn needs(action: &Action, object: Object<'_>) -> Permission {
+    use Permission as P;
+
+    let by_type = |rows: [Permission; 3], otherwise: Permission| match object {
+        Object::Case(case) => Permission::by_type(case.case_type(), rows),
+        Object::Asset(_) | Object::Machine(_) | Object::Tenant(_) => otherwise,
+    };
+    match action {
+        Action::CreateCase(case) => Permission::by_type(
+            *case,
+            [P::CreateShared, P::CreateOperatorInternal, P::CreateProviderInternal],
+        ),
+        Action::ReadCase(_) => by_type(
+            [P::ReadShared, P::ReadOperatorInternal, P::ReadProviderInternal],
+            P::ReadShared,
+        ),
+        Action::ChangeState(_) => by_type(
+            [P::ChangeStateShared, P::ChangeStateOperatorInternal, P::ChangeStateProviderInternal],
+            P::ChangeStateShared,
+        ),
+        Action::Assign(_) => by_type(
+            [P::AssignShared, P::AssignOperatorInternal, P::AssignProviderInternal],
+            P::AssignShared,
+        ),
+        Action::UseTunnel { .. } => {
+            by_type([P::UseShared, P::UseOperatorInternal, P::UseProviderInternal], P::UseAsset)
+        }
+        Action::Chat(_) => P::Chat,
+        Action::ReadAudit(_) => P::ReadAudit,
+        Action::SwitchCase { .. } => P::SwitchCase,
+        Action::SwitchAsset { .. } => P::SwitchAsset,
+        Action::ReadTunnels(_) => P::ReadTunnels,
+        Action::EndSession(_) => P::EndSession,
+        Action::ReadAsset(_) => P::ReadAsset,
+        Action::EditTunnels(_) => P::EditTunnels,
+        Action::PairDevice(_) => P::PairDevice,
+        Action::ManageDevices => P::ManageDevices,
+        Action::ManagePeople => P::ManagePeople,
+    }
+}

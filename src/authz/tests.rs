@@ -1,0 +1,9 @@
+//! Decisions, held against domain.md: its vectors, its situations, the whole product, and laws.
+
+mod explained;
+mod laws;
+mod policies;
+mod situations;
+mod table;
+mod vectors;
+mod world;
