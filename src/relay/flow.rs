@@ -37,9 +37,15 @@ pub(super) enum Fault {
 
 enum State {
     /// Holds nothing; `unflushed` if the carrier may still hold what was written.
-    Empty { unflushed: bool },
+    Empty {
+        unflushed: bool,
+    },
     Pipe(Pipe),
-    Buffer { buffer: Buffer, sent: usize, held: usize },
+    Buffer {
+        buffer: Buffer,
+        sent: usize,
+        held: usize,
+    },
     /// The input has ended; the output must still be told.
     Ending,
     Ended,
@@ -127,11 +133,7 @@ fn poll_fill(
     let mut space = ReadBuf::new(&mut buffer);
     ready!(Pin::new(from).poll_read(cx, &mut space))?;
     let held = space.filled().len();
-    Poll::Ready(Ok(if held == 0 {
-        State::Ending
-    } else {
-        State::Buffer { buffer, sent: 0, held }
-    }))
+    Poll::Ready(Ok(if held == 0 { State::Ending } else { State::Buffer { buffer, sent: 0, held } }))
 }
 
 fn poll_fill_pipe(
