@@ -6,6 +6,9 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
+
 use crate::{
     audit::EndCause,
     clock::Wall,
@@ -25,12 +28,7 @@ pub const CHANNELS_MAX: usize = 64;
 #[derive(Clone, Debug, Default)]
 pub struct Board(Arc<Mutex<Sessions>>);
 
-#[derive(Debug, Default)]
-struct Sessions {
-    live: BTreeMap<SessionId, Live>,
-    /// Sessions that had keys and ended, since the start.
-    ended: u64,
-}
+type Sessions = BTreeMap<SessionId, Live>;
 
 /// One session, as its first believed warrant opened it.
 #[derive(Debug)]
@@ -38,7 +36,8 @@ struct Live {
     person: PersonId,
     technician_key: KeyDigest,
     about: About,
-    keys: Option<Arc<SessionKeys>>,
+    /// `None` until the handshake on channel 0 is done.
+    keys: watch::Sender<Option<Arc<SessionKeys>>>,
     cut: Cut,
     channels: BTreeMap<ChannelNo, Channel>,
     /// Of channels that ended: up, down.
@@ -54,7 +53,7 @@ struct Channel {
 }
 
 /// What people at the machine see of a session.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct About {
     pub person: String,
     pub tenant: String,
@@ -66,9 +65,10 @@ pub struct About {
 }
 
 /// One session as it is now.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shown {
     pub session: SessionId,
+    #[serde(flatten)]
     pub about: About,
     pub up: u64,
     pub down: u64,
@@ -76,7 +76,7 @@ pub struct Shown {
 }
 
 /// One channel as it is now.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ShownChannel {
     pub destination: String,
     pub since: Wall,
@@ -92,8 +92,8 @@ pub enum NoPlace {
     /// The session's first warrant named somebody else.
     #[error("the warrant is for another person than the session")]
     OtherPerson,
-    #[error("the session's handshake is not done")]
-    NoKeys,
+    #[error("the session is not there")]
+    NoSession,
     #[error("this channel is there already")]
     Taken,
 }
@@ -107,8 +107,7 @@ pub struct Place {
     /// Given when the session, or all, must end at once.
     pub cut: Cut,
     pub meter: Arc<Meter>,
-    /// `None` for channel 0.
-    pub keys: Option<Arc<SessionKeys>>,
+    keys: watch::Receiver<Option<Arc<SessionKeys>>>,
 }
 
 impl Board {
@@ -126,18 +125,16 @@ impl Board {
         wall: Wall,
     ) -> Result<Place, NoPlace> {
         let mut sessions = self.lock();
-        if !sessions.live.contains_key(&warrant.session) {
+        if !sessions.contains_key(&warrant.session) {
             if channel != ChannelNo::HANDSHAKE {
-                return Err(NoPlace::NoKeys);
+                return Err(NoPlace::NoSession);
             }
-            if sessions.live.len() >= SESSIONS_MAX {
+            if sessions.len() >= SESSIONS_MAX {
                 return Err(NoPlace::Limit);
             }
         }
-        let live = sessions
-            .live
-            .entry(warrant.session.clone())
-            .or_insert_with(|| Live::opened(warrant, wall));
+        let live =
+            sessions.entry(warrant.session.clone()).or_insert_with(|| Live::opened(warrant, wall));
         live.enter(warrant, channel)?;
         let meter = Arc::new(meter);
         let shown = Channel { destination, since: wall, meter: meter.clone() };
@@ -148,7 +145,7 @@ impl Board {
             channel,
             cut: live.cut.child(),
             meter,
-            keys: live.keys.clone(),
+            keys: live.keys.subscribe(),
         })
     }
 
@@ -160,12 +157,25 @@ impl Board {
         }
     }
 
+    /// Ends the sessions whose warrant holds no longer at `wall`, whatever the gateway says.
+    pub fn end_past(&self, wall: Wall) {
+        let mut sessions = self.lock();
+        let past: Vec<SessionId> = sessions
+            .iter()
+            .filter(|(_, live)| live.about.until <= wall)
+            .map(|(session, _)| session.clone())
+            .collect();
+        for session in past {
+            if let Some(live) = sessions.remove(&session) {
+                live.cut.now();
+                tracing::info!(%session, person = live.about.person, "the warrant ended");
+            }
+        }
+    }
+
     /// Ends all at once and says how many there were.
     pub fn end_all(&self, why: &'static str) -> usize {
-        let mut sessions = self.lock();
-        let all = std::mem::take(&mut sessions.live);
-        sessions.ended += all.values().filter(|live| live.keys.is_some()).count() as u64;
-        drop(sessions);
+        let all = std::mem::take(&mut *self.lock());
         for (session, live) in &all {
             live.cut.now();
             tracing::info!(%session, why, person = live.about.person, "session ended");
@@ -176,25 +186,17 @@ impl Board {
     /// How many sessions are live.
     #[must_use]
     pub fn live(&self) -> usize {
-        self.lock().live.len()
+        self.lock().len()
     }
 
     /// Every live session, in the order of their ids, which is that of their beginnings.
     #[must_use]
     pub fn shown(&self) -> Vec<Shown> {
-        self.lock().live.iter().map(|(session, live)| live.shown(session)).collect()
+        self.lock().iter().map(|(session, live)| live.shown(session)).collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, Sessions> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Sessions {
-    fn remove(&mut self, session: &SessionId) -> Option<Live> {
-        let live = self.live.remove(session)?;
-        self.ended += u64::from(live.keys.is_some());
-        Some(live)
     }
 }
 
@@ -212,7 +214,7 @@ impl Live {
                 since: wall,
                 until: warrant.until,
             },
-            keys: None,
+            keys: watch::Sender::new(None),
             cut: Cut::new(),
             channels: BTreeMap::new(),
             past: (0, 0),
@@ -228,12 +230,13 @@ impl Live {
         }
         if channel == ChannelNo::HANDSHAKE {
             // One handshake a session: a second would replace the keys under living channels.
-            return if self.keys.is_some() { Err(NoPlace::Taken) } else { Ok(()) };
-        }
-        if self.keys.is_none() {
-            return Err(NoPlace::NoKeys);
+            return if self.has_keys() { Err(NoPlace::Taken) } else { Ok(()) };
         }
         if self.channels.len() >= CHANNELS_MAX { Err(NoPlace::Limit) } else { Ok(()) }
+    }
+
+    fn has_keys(&self) -> bool {
+        self.keys.borrow().is_some()
     }
 
     fn shown(&self, session: &SessionId) -> Shown {
@@ -264,8 +267,17 @@ impl Live {
 impl Place {
     /// The handshake on channel 0 is done: the session's further channels have keys.
     pub fn has_keys(&self, keys: SessionKeys) {
-        if let Some(live) = self.board.lock().live.get_mut(&self.session) {
-            live.keys = Some(Arc::new(keys));
+        if let Some(live) = self.board.lock().get(&self.session) {
+            live.keys.send_replace(Some(Arc::new(keys)));
+        }
+    }
+
+    /// The session's keys, once its handshake is done; never, if it fails. The first offers of a
+    /// quick technician come while the handshake's last byte is still on its way.
+    pub async fn keys(&mut self) -> Arc<SessionKeys> {
+        match self.keys.wait_for(Option::is_some).await.map(|keys| keys.clone()) {
+            Ok(Some(keys)) => keys,
+            Ok(None) | Err(_) => std::future::pending().await,
         }
     }
 }
@@ -273,7 +285,7 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         let mut sessions = self.board.lock();
-        let Some(live) = sessions.live.get_mut(&self.session) else { return };
+        let Some(live) = sessions.get_mut(&self.session) else { return };
         // An ended session's name may have been taken by a new one: look whose channel it is.
         match live.channels.get(&self.channel) {
             Some(channel) if Arc::ptr_eq(&channel.meter, &self.meter) => {}
@@ -282,9 +294,10 @@ impl Drop for Place {
         live.channels.remove(&self.channel);
         let tally = self.meter.tally();
         live.past = (live.past.0 + tally.up, live.past.1 + tally.down);
-        if live.keys.is_none() && live.channels.is_empty() {
+        if !live.has_keys() && self.channel == ChannelNo::HANDSHAKE {
             // The handshake failed: the gateway ends the session, and nothing here waits for it.
-            sessions.live.remove(&self.session);
+            live.cut.now();
+            sessions.remove(&self.session);
         }
     }
 }
