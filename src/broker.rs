@@ -15,8 +15,18 @@
 //! What always holds: no splice without a durable `Started` record and a lease; a lease is renewed
 //! only while the store confirms that nothing newer than the last judgement is known.
 
+mod beam;
+mod carry;
+mod feed;
 mod handle;
+mod news;
+mod opening;
 mod presence;
+mod recorder;
+mod rounds;
+mod strand;
+#[cfg(test)]
+mod tests;
 mod words;
 
 pub use handle::Broker;

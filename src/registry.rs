@@ -13,8 +13,8 @@ use std::{
 
 use crate::ids::DeviceId;
 
-/// One connection of a device among all that this process has seen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// One connection of a device among all that this process has seen, from 1; the default is none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConnectionNo(u64);
 
 /// The devices that are connected now; clones share them.

@@ -67,7 +67,9 @@ impl Feed {
     async fn hear(&mut self, change: Change) -> Result<(), LoopGone> {
         match self.seen {
             Some(seen) if change.revision <= seen => Ok(()),
-            Some(seen) if change.revision.0 == seen.0.saturating_add(1) => self.hand_over(change).await,
+            Some(seen) if change.revision.0 == seen.0.saturating_add(1) => {
+                self.hand_over(change).await
+            }
             Some(_) | None => self.catch_up().await,
         }
     }
@@ -110,9 +112,7 @@ impl Feed {
 }
 
 /// The store's answer, if it comes in time and is one.
-pub(super) async fn in_time<T>(
-    asked: impl Future<Output = Result<T, StoreError>>,
-) -> Option<T> {
+pub(super) async fn in_time<T>(asked: impl Future<Output = Result<T, StoreError>>) -> Option<T> {
     match tokio::time::timeout(ANSWER_WITHIN, asked).await {
         Ok(Ok(answer)) => Some(answer),
         Ok(Err(error)) => {

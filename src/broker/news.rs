@@ -4,9 +4,7 @@ use std::time::Instant;
 
 use tokio::sync::oneshot;
 
-use super::{
-    AgentAsk, AgentTicket, Counts, Ear, LiveSession, Settled, TokenRefused,
-};
+use super::{AgentAsk, AgentTicket, Counts, Ear, LiveSession, Settled, TokenRefused};
 use crate::{
     audit::OfferFault,
     authz::{Facts, Grant},
@@ -21,7 +19,13 @@ use crate::{
 /// What faces ask for. Comes after [`News`], so that nothing is judged by what is known to be old.
 #[derive(Debug)]
 pub(super) enum Ask {
-    Granted { session: SessionId, grant: Grant, snapshot: Box<Snapshot>, ear: Ear },
+    Granted {
+        session: SessionId,
+        grant: Grant,
+        facts: Box<Facts>,
+        snapshot: Box<Snapshot>,
+        ear: Ear,
+    },
     OpenChannel {
         ear: Ear,
         session: SessionId,
@@ -29,15 +33,25 @@ pub(super) enum Ask {
         target: Option<Name>,
         destination: Option<Destination>,
     },
-    Close { ear: EarNo, session: SessionId },
+    Close {
+        ear: EarNo,
+        session: SessionId,
+    },
     Redeem {
         token: TokenDigest,
         peer: PeerId,
         key: KeyDigest,
         reply: oneshot::Sender<Result<Seat, TokenRefused>>,
     },
-    TakeLeg { seat: Seat, leg: Leg },
-    End { session: SessionId, by: PersonId, reply: oneshot::Sender<bool> },
+    TakeLeg {
+        seat: Seat,
+        leg: Leg,
+    },
+    End {
+        session: SessionId,
+        by: PersonId,
+        reply: oneshot::Sender<bool>,
+    },
     Sessions(oneshot::Sender<Vec<LiveSession>>),
     Counts(oneshot::Sender<Counts>),
 }
@@ -45,9 +59,15 @@ pub(super) enum Ask {
 /// What has happened.
 #[derive(Debug)]
 pub(super) enum News {
-    AgentArrived { ask: Box<AgentAsk>, reply: oneshot::Sender<AgentTicket> },
+    AgentArrived {
+        ask: Box<AgentAsk>,
+        reply: oneshot::Sender<AgentTicket>,
+    },
     AgentDeparted(AgentTicket),
-    LocalSwitch { ticket: AgentTicket, allows: bool },
+    LocalSwitch {
+        ticket: AgentTicket,
+        allows: bool,
+    },
     OfferRefused {
         ticket: AgentTicket,
         session: SessionId,
@@ -61,11 +81,29 @@ pub(super) enum News {
     /// What the store said when asked whether there is anything newer.
     Pulse(Pulse),
     /// The facts of one session as they are now; `None` if the store did not give them.
-    Judged { session: SessionId, facts: Option<Box<Facts>> },
-    Recorded { session: SessionId, outcome: Outcome },
-    RelayEnded { session: SessionId, channel: ChannelNo, tally: Tally, how: RelayEnd },
-    Settle { revision: Revision, until: Instant, reply: oneshot::Sender<Settled> },
-    Drain { until: Instant, reply: oneshot::Sender<()> },
+    Judged {
+        session: SessionId,
+        facts: Option<Box<Facts>>,
+    },
+    Recorded {
+        session: SessionId,
+        outcome: Outcome,
+    },
+    RelayEnded {
+        session: SessionId,
+        channel: ChannelNo,
+        tally: Tally,
+        how: RelayEnd,
+    },
+    Settle {
+        revision: Revision,
+        until: Instant,
+        reply: oneshot::Sender<Settled>,
+    },
+    Drain {
+        until: Instant,
+        reply: oneshot::Sender<()>,
+    },
 }
 
 /// One answer of the store, or none.

@@ -66,7 +66,14 @@ pub(super) fn objects_of(facts: &Facts) -> BTreeSet<Object> {
     let machine = facts.machine.iter().map(|machine| Object::Machine(machine.id.clone()));
     let tunnel = facts.tunnel.iter().map(|tunnel| Object::Tunnel(tunnel.id.clone()));
     let device = facts.device.iter().map(|found| Object::Device(found.device.id.clone()));
-    tenants.chain(person).chain(case).chain(asset).chain(machine).chain(tunnel).chain(device).collect()
+    tenants
+        .chain(person)
+        .chain(case)
+        .chain(asset)
+        .chain(machine)
+        .chain(tunnel)
+        .chain(device)
+        .collect()
 }
 
 /// Every change that some live session had to be held against.

@@ -2,7 +2,10 @@
 
 use std::{
     net::SocketAddr,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -46,6 +49,8 @@ impl Default for Options {
 pub struct Ear {
     pub(super) no: EarNo,
     pub(super) notices: mpsc::Sender<TechnicianNotice>,
+    /// Set when the connection is gone, for a session that is still being opened.
+    pub(super) gone: Arc<AtomicBool>,
 }
 
 impl Ear {
@@ -53,7 +58,8 @@ impl Ear {
     #[must_use]
     pub fn new(notices: mpsc::Sender<TechnicianNotice>) -> Self {
         static MADE: AtomicU64 = AtomicU64::new(0);
-        Self { no: EarNo(MADE.fetch_add(1, Ordering::Relaxed)), notices }
+        let no = EarNo(MADE.fetch_add(1, Ordering::Relaxed));
+        Self { no, notices, gone: Arc::default() }
     }
 }
 

@@ -1,0 +1,88 @@
+//! What the broker holds of one session: its legs, its meters, and the terms of its splices.
+
+use std::{collections::BTreeMap, sync::Arc, time::Instant};
+
+use crate::{
+    clock::Now,
+    ids::ChannelNo,
+    relay::{Cut, Lease, LeaseKeeper, Leg, Meter, Tally, Terms},
+    session::Side,
+};
+
+/// One session's share of the beam.
+#[derive(Debug)]
+pub(super) struct Strand {
+    keeper: LeaseKeeper,
+    terms: Terms,
+    /// Legs that wait for their channel to begin.
+    legs: BTreeMap<(ChannelNo, Side), Leg>,
+    /// Of the channels whose splices run.
+    meters: BTreeMap<ChannelNo, Arc<Meter>>,
+    /// When a channel that is over last moved a byte.
+    newest: Option<Instant>,
+}
+
+impl Strand {
+    /// No legs yet, and a lease that begins now.
+    pub(super) fn new(now: Now) -> Self {
+        let (keeper, lease) = Lease::begin(now);
+        let terms = Terms { lease, cut: Cut::new() };
+        Self { keeper, terms, legs: BTreeMap::new(), meters: BTreeMap::new(), newest: None }
+    }
+
+    pub(super) fn renew(&self, now: Now) {
+        self.keeper.renew(now);
+    }
+
+    pub(super) fn terms(&self) -> Terms {
+        self.terms.clone()
+    }
+
+    /// Keeps a leg until its channel begins.
+    pub(super) fn put(&mut self, channel: ChannelNo, side: Side, leg: Leg) {
+        if let Some(second) = self.legs.insert((channel, side), leg) {
+            second.abort();
+        }
+    }
+
+    pub(super) fn drop_leg(&mut self, channel: ChannelNo, side: Side) {
+        if let Some(leg) = self.legs.remove(&(channel, side)) {
+            leg.abort();
+        }
+    }
+
+    /// Both legs of a channel, the technician's first, and the meter that now counts it.
+    pub(super) fn begin(&mut self, channel: ChannelNo, now: Now) -> Option<(Leg, Leg, Arc<Meter>)> {
+        let technician = self.legs.remove(&(channel, Side::Technician))?;
+        let device = self.legs.remove(&(channel, Side::Device))?;
+        let meter = Arc::new(Meter::new(now));
+        self.meters.insert(channel, meter.clone());
+        Some((technician, device, meter))
+    }
+
+    /// The channel's splice has returned.
+    pub(super) fn over(&mut self, channel: ChannelNo) {
+        if let Some(meter) = self.meters.remove(&channel) {
+            self.newest = self.newest.max(Some(meter.last_active()));
+        }
+    }
+
+    /// Ends every splice and drops every leg, now.
+    pub(super) fn cut(&mut self) {
+        self.terms.cut.now();
+        while let Some((_, leg)) = self.legs.pop_first() {
+            leg.abort();
+        }
+    }
+
+    /// When the newest byte of the session came; `None` if none ever did.
+    pub(super) fn newest(&self) -> Option<Instant> {
+        let running = self.meters.values().map(|meter| meter.last_active()).max();
+        running.max(self.newest)
+    }
+
+    /// Bytes of the channels that run.
+    pub(super) fn running(&self) -> Tally {
+        self.meters.values().fold(Tally::default(), |sum, meter| sum.plus(meter.tally()))
+    }
+}
