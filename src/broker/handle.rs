@@ -103,7 +103,6 @@ impl Broker {
             store: store.clone(),
             registry: registry.clone(),
             warrant_key,
-            gateway: gateway.clone(),
             scope: scope.clone(),
             news: news.clone(),
             jobs,

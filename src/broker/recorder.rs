@@ -8,7 +8,7 @@ use tracing::{error, warn};
 
 use super::feed::in_time;
 use crate::{
-    audit::{Entry, Flow},
+    audit::Flow,
     clock::{self, Now},
     store::{Ended, Store},
 };
@@ -28,7 +28,6 @@ const LAST_TRIES: u32 = 3;
 pub(super) enum Job {
     Flows(Vec<Flow>),
     Ended(Box<Ended>),
-    Entry(Box<Entry>),
     /// Answered when all before it is written, or was tried.
     Flush(oneshot::Sender<()>),
 }
@@ -80,11 +79,6 @@ impl Recorder {
             Job::Ended(ended) => {
                 self.unwritten.push_back(*ended);
                 self.retry().await;
-            }
-            Job::Entry(entry) => {
-                if in_time(self.store.record(&entry)).await.is_none() {
-                    warn!(event = %entry.event, "could not be recorded");
-                }
             }
             Job::Flush(done) => {
                 self.retry().await;
