@@ -138,6 +138,8 @@ const PLAN: &[(&str, &[&str])] = &[
             "secret",
             "clock",
             "tasks",
+            // The person behind a request is found by the digest of a bearer token.
+            "token",
             "tenancy",
             "machines",
             "cases",

@@ -1,0 +1,175 @@
+//! People of the caller's own tenant, and their roles.
+
+use axum::{Json, extract::State, http::StatusCode};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    caller::Caller,
+    desk::Desk,
+    input::{Body, Path, text},
+    lists::Items,
+    problem::Problem,
+};
+use crate::{
+    authz::Action,
+    clock::Now,
+    ids::{AssignmentId, PersonId},
+    secret::SecretText,
+    store::NewPerson,
+    tenancy::{Assignment, Person, Role, Scope},
+};
+
+#[derive(Debug, Serialize)]
+pub(super) struct PersonView {
+    id: PersonId,
+    name: String,
+    email: String,
+    active: bool,
+}
+
+impl From<Person> for PersonView {
+    fn from(person: Person) -> Self {
+        let Person { id, tenant: _, email, name, active } = person;
+        Self { id, name, email, active }
+    }
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct AssignmentView {
+    id: AssignmentId,
+    role: Role,
+    scope: Scope,
+}
+
+impl From<Assignment> for AssignmentView {
+    fn from(assignment: Assignment) -> Self {
+        let Assignment { id, person: _, role, scope } = assignment;
+        Self { id, role, scope }
+    }
+}
+
+/// `GET /users`
+pub(super) async fn list(
+    State(desk): State<Desk>,
+    caller: Caller,
+) -> Result<Json<Items<PersonView>>, Problem> {
+    let _grant = desk.may(&caller.person.id, Action::ManagePeople).await?;
+    let people = desk.store.people(&caller.person.tenant).await?;
+    Ok(Items::all(people))
+}
+
+/// `POST /users`
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Ask {
+    email: String,
+    name: String,
+    password: Option<String>,
+}
+
+pub(super) async fn create(
+    State(desk): State<Desk>,
+    caller: Caller,
+    Body(Ask { email, name, password }): Body<Ask>,
+) -> Result<(StatusCode, Json<PersonView>), Problem> {
+    let password = password.map(SecretText::new);
+    let (email, name) = (email_address(&email)?, text("name", &name)?);
+    // Hashing costs: only for those who may.
+    let _grant = desk.may(&caller.person.id, Action::ManagePeople).await?;
+    let password_hash = match password {
+        Some(password) => Some(SecretText::new(desk.passwords.hash(password).await?)),
+        None => None,
+    };
+    let new = NewPerson { email, name, password_hash };
+    let written = desk.store.create_person(&caller.by, &new, Now::read()).await?;
+    Ok((StatusCode::CREATED, Json(written.value.into())))
+}
+
+fn email_address(given: &str) -> Result<String, Problem> {
+    let given = text("email", given)?;
+    match given.split_once('@') {
+        Some((name, host)) if !name.is_empty() && !host.is_empty() && !given.contains(' ') => {
+            Ok(given.to_lowercase())
+        }
+        Some(_) | None => Err(Problem::invalid("email is not an e-mail address")),
+    }
+}
+
+/// `PUT /users/{user}/active`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Activity {
+    active: bool,
+}
+
+pub(super) async fn set_active(
+    State(desk): State<Desk>,
+    caller: Caller,
+    Path(user): Path<PersonId>,
+    Body(Activity { active }): Body<Activity>,
+) -> Result<Json<PersonView>, Problem> {
+    colleague(&desk, &caller, &user).await?;
+    let written = desk.store.set_person_active(&caller.by, &user, active, Now::read()).await?;
+    desk.settled(written.revision).await;
+    Ok(Json(written.value.into()))
+}
+
+/// `GET /users/{user}/assignments`
+pub(super) async fn assignments(
+    State(desk): State<Desk>,
+    caller: Caller,
+    Path(user): Path<PersonId>,
+) -> Result<Json<Items<AssignmentView>>, Problem> {
+    colleague(&desk, &caller, &user).await?;
+    Ok(Items::all(desk.store.assignments(&user).await?))
+}
+
+/// `POST /users/{user}/assignments`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewAssignment {
+    role: Role,
+    #[serde(default = "whole")]
+    scope: Scope,
+}
+
+fn whole() -> Scope {
+    Scope::Whole
+}
+
+pub(super) async fn assign(
+    State(desk): State<Desk>,
+    caller: Caller,
+    Path(user): Path<PersonId>,
+    Body(NewAssignment { role, scope }): Body<NewAssignment>,
+) -> Result<(StatusCode, Json<AssignmentView>), Problem> {
+    colleague(&desk, &caller, &user).await?;
+    let now = Now::read();
+    let written = desk.store.add_assignment(&caller.by, &user, role, &scope, now).await?;
+    Ok((StatusCode::CREATED, Json(written.value.into())))
+}
+
+/// `DELETE /users/{user}/assignments/{assignment}`
+pub(super) async fn unassign(
+    State(desk): State<Desk>,
+    caller: Caller,
+    Path((user, assignment)): Path<(PersonId, AssignmentId)>,
+) -> Result<StatusCode, Problem> {
+    colleague(&desk, &caller, &user).await?;
+    let held = desk.store.assignments(&user).await?;
+    if !held.iter().any(|one| one.id == assignment) {
+        return Err(Problem::not_found());
+    }
+    let written = desk.store.remove_assignment(&caller.by, &assignment, Now::read()).await?;
+    desk.settled(written.revision).await;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// That `user` is of the caller's tenant, and the caller may manage people: else there is nobody.
+async fn colleague(desk: &Desk, caller: &Caller, user: &PersonId) -> Result<(), Problem> {
+    let _grant = desk.may(&caller.person.id, Action::ManagePeople).await?;
+    match desk.store.person(user).await? {
+        Some(person) if person.tenant == caller.person.tenant => Ok(()),
+        Some(_) | None => Err(Problem::not_found()),
+    }
+}
