@@ -89,6 +89,15 @@ impl Case {
         }
     }
 
+    /// The customer machine it is about, where it is provider-internal.
+    #[must_use]
+    pub fn machine(&self) -> Option<&MachineId> {
+        match &self.kind {
+            Kind::ProviderInternal { machine, .. } => Some(machine),
+            Kind::Shared { .. } | Kind::OperatorInternal { .. } => None,
+        }
+    }
+
     /// The operator's tenant, where it is a party.
     #[must_use]
     pub fn operator(&self) -> Option<&TenantId> {

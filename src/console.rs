@@ -1,6 +1,6 @@
 //! The HTTP face: log in, cases, switches, tunnels, live sessions, and what an administrator needs.
 //!
-//! `gateway` makes one [`Console`]; whoever accepts connections hands HTTP streams to its
+//! `gateway` [opens](open) it once and hands each HTTP stream that the transport let in to its
 //! [`Door`]. Everything is JSON under `/api/v1`; errors are problem documents (RFC 9457).
 //!
 //! ```text
@@ -12,11 +12,57 @@
 //! What always holds: nobody is answered but on a route of the one table; what the caller may not
 //! see is *not found*; every write is decided inside the store's transaction.
 
+mod assets;
+mod caller;
+mod cases;
 mod delays;
+mod desk;
+mod devices;
 mod door;
+mod health;
 mod input;
+mod lists;
+mod login;
+mod me;
 mod passwords;
+mod people;
 mod problem;
+mod records;
+mod routes;
+mod sessions;
+mod switches;
+mod targets;
+mod tunnels;
+mod views;
+
+use std::sync::Arc;
 
 pub use door::Door;
-pub use passwords::{PASSWORD_CHARS_MIN, PasswordError, hash_password};
+pub use passwords::{
+    PASSWORD_BYTES_MAX, PASSWORD_CHARS_MIN, PasswordError, hash_password,
+};
+
+use crate::{broker::Broker, store::Store, tasks::Scope, tls::Ca};
+
+/// What the console stands on.
+#[derive(Clone, Debug)]
+pub struct Behind {
+    pub store: Store,
+    pub broker: Broker,
+    /// Certifies the keys of technicians' programs.
+    pub ca: Arc<Ca>,
+    /// HTTP connections at once.
+    pub connections_max: usize,
+}
+
+/// Opens the console; its connections are served in tasks of `scope`.
+///
+/// # Errors
+///
+/// When the system gives no random bytes.
+pub fn open(behind: Behind, scope: Scope) -> Result<Door, PasswordError> {
+    let Behind { store, broker, ca, connections_max } = behind;
+    let passwords = passwords::Passwords::new()?;
+    let desk = desk::Desk { store, broker, ca, passwords, delays: Arc::default() };
+    Ok(Door::new(routes::router(desk), connections_max, scope))
+}

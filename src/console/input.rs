@@ -10,7 +10,7 @@ use axum::{
     http::request::Parts,
 };
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use tokio::time::timeout;
 
 use super::problem::Problem;
@@ -100,6 +100,25 @@ pub(super) fn text(field: &'static str, given: &str) -> Result<String, Problem> 
         return Ok(given.to_owned());
     };
     Err(Problem::invalid(format!("{field} {fault}")))
+}
+
+/// For a field that may be null and may be missing, which mean different things: with
+/// `#[serde(default)]`, missing is `None`.
+pub(super) fn given<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    T::deserialize(deserializer).map(Some)
+}
+
+/// For a field that may be null but not missing.
+pub(super) fn required<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    Option::deserialize(deserializer)
 }
 
 #[cfg(test)]

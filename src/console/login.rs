@@ -17,13 +17,12 @@ use crate::{
     ids::PeerId,
     secret::SecretText,
     store::Login,
+    tls::CertificateRequest,
     token::BearerToken,
 };
 
 /// How long a log-in holds.
 const BEARER_MAX: Duration = Duration::from_secs(12 * 60 * 60);
-/// The longest certificate request, in bytes: a P-256 one takes some 500.
-const CSR_BYTES_MAX: usize = 16 * 1024;
 
 /// `POST /login`
 #[derive(Deserialize)]
@@ -133,17 +132,19 @@ pub(super) async fn certificate(
     caller: Caller,
     Body(Csr { csr }): Body<Csr>,
 ) -> Result<Json<Certificate>, Problem> {
-    if csr.len() > CSR_BYTES_MAX {
-        return Err(Problem::invalid("csr is longer than 16 KiB"));
-    }
-    let peer = PeerId::Person(caller.person.id.clone());
+    let request = CertificateRequest::from_pem(&csr)
+        .map_err(|fault| Problem::invalid(format!("csr: {fault}")))?;
+    let (peer, now) = (PeerId::Person(caller.person.id.clone()), Now::read().wall);
+    let left = caller.until.0.saturating_sub(now.0);
+    let life = Duration::from_millis(u64::try_from(left).unwrap_or(0));
     let issued = desk
         .ca
-        .issue(&csr, &peer, caller.until)
-        .map_err(|fault| Problem::invalid(format!("csr: {fault}")))?;
+        .issue(&request, &peer, life, now)
+        .map_err(|fault| Problem::internal(&fault))?;
     let mut entry = entry_of(&caller, Event::KeyCertified);
     entry.new = Some(issued.key.to_string());
     desk.store.record(&entry).await?;
-    desk.store.add_person_key(&caller.person.id, issued.key, caller.until).await?;
-    Ok(Json(Certificate { certificate: issued.chain_pem, expires_at: caller.until }))
+    desk.store.add_person_key(&caller.person.id, issued.key, issued.until).await?;
+    let certificate = format!("{}{}", issued.certificate, desk.ca.certificate());
+    Ok(Json(Certificate { certificate, expires_at: issued.until }))
 }

@@ -1,0 +1,117 @@
+//! Every route there is, in one table; the tests walk it.
+
+use std::time::Duration;
+
+use axum::{
+    Router,
+    extract::Request,
+    handler::Handler,
+    http::{HeaderValue, Method, header},
+    middleware::{Next, from_fn},
+    response::{IntoResponse, Response},
+    routing::{MethodFilter, MethodRouter, on},
+};
+use tokio::time::timeout;
+
+use super::{
+    assets, cases, desk::Desk, devices, health, login, me, people, problem::Problem, records,
+    sessions, tunnels,
+};
+
+/// The longest that an answer takes; past it the caller is told so, and may look what became of it.
+const ANSWER_MAX: Duration = Duration::from_secs(30);
+
+/// Who is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum OpenTo {
+    Anyone,
+    /// Whoever is logged in; what they may do there is decided behind the route.
+    People,
+}
+
+/// One method on one path.
+#[derive(Clone, Debug)]
+pub(super) struct Route {
+    pub(super) method: Method,
+    pub(super) path: &'static str,
+    pub(super) open_to: OpenTo,
+    handler: MethodRouter<Desk>,
+}
+
+fn route<H, T>(open_to: OpenTo, method: Method, path: &'static str, handler: H) -> Route
+where
+    H: Handler<T, Desk>,
+    T: 'static,
+{
+    // Every method of the table below has a filter; another would answer 405.
+    let filter = MethodFilter::try_from(method.clone()).unwrap_or(MethodFilter::TRACE);
+    Route { method, path, open_to, handler: on(filter, handler) }
+}
+
+/// The table.
+#[rustfmt::skip]
+pub(super) fn table() -> Vec<Route> {
+    use Method as M;
+    use OpenTo::{Anyone, People};
+    vec![
+        route(Anyone, M::GET,    "/",                                           health::home),
+        route(Anyone, M::GET,    "/healthz",                                    health::healthz),
+        route(Anyone, M::GET,    "/readyz",                                     health::readyz),
+        route(Anyone, M::POST,   "/api/v1/login",                               login::login),
+        route(People, M::POST,   "/api/v1/logout",                              login::logout),
+        route(People, M::GET,    "/api/v1/me",                                  me::me),
+        route(People, M::POST,   "/api/v1/me/certificate",                      login::certificate),
+        route(People, M::GET,    "/api/v1/cases",                               cases::list),
+        route(People, M::POST,   "/api/v1/cases",                               cases::create),
+        route(People, M::GET,    "/api/v1/cases/{case}",                        cases::show),
+        route(People, M::PATCH,  "/api/v1/cases/{case}",                        cases::change),
+        route(People, M::PUT,    "/api/v1/cases/{case}/remote-access",          cases::switch),
+        route(People, M::GET,    "/api/v1/cases/{case}/tunnels",                tunnels::of_case),
+        route(People, M::POST,   "/api/v1/cases/{case}/explain",                tunnels::why),
+        route(People, M::GET,    "/api/v1/sessions",                            sessions::list),
+        route(People, M::DELETE, "/api/v1/sessions/{session}",                  sessions::end),
+        route(People, M::GET,    "/api/v1/assets",                              assets::list),
+        route(People, M::POST,   "/api/v1/assets",                              assets::create),
+        route(People, M::PUT,    "/api/v1/assets/{asset}/remote-access",        assets::switch),
+        route(People, M::PUT,    "/api/v1/assets/{asset}/device",               assets::pair),
+        route(People, M::GET,    "/api/v1/assets/{asset}/tunnels",              tunnels::of_asset),
+        route(People, M::POST,   "/api/v1/assets/{asset}/tunnels",              tunnels::create),
+        route(People, M::PUT,    "/api/v1/assets/{asset}/tunnels/{tunnel}",     tunnels::update),
+        route(People, M::DELETE, "/api/v1/assets/{asset}/tunnels/{tunnel}",     tunnels::delete),
+        route(People, M::GET,    "/api/v1/devices",                             devices::list),
+        route(People, M::POST,   "/api/v1/devices",                             devices::create),
+        route(People, M::POST,   "/api/v1/devices/{device}/enrolment",          devices::enrolment),
+        route(People, M::DELETE, "/api/v1/devices/{device}",                    devices::revoke),
+        route(People, M::GET,    "/api/v1/users",                               people::list),
+        route(People, M::POST,   "/api/v1/users",                               people::create),
+        route(People, M::PUT,    "/api/v1/users/{user}/active",                 people::set_active),
+        route(People, M::GET,    "/api/v1/users/{user}/assignments",            people::assignments),
+        route(People, M::POST,   "/api/v1/users/{user}/assignments",            people::assign),
+        route(People, M::DELETE, "/api/v1/users/{user}/assignments/{assignment}", people::unassign),
+        route(People, M::GET,    "/api/v1/audit",                               records::list),
+    ]
+}
+
+/// All routes, with what goes for each.
+pub(super) fn router(desk: Desk) -> Router {
+    table()
+        .into_iter()
+        .fold(Router::new(), |router, route| router.route(route.path, route.handler))
+        .fallback(async || Problem::not_found())
+        .method_not_allowed_fallback(async || Problem::method())
+        .layer(from_fn(around))
+        .with_state(desk)
+}
+
+/// Around every answer: its deadline, and headers that keep it out of caches.
+async fn around(request: Request, next: Next) -> Response {
+    let answer = timeout(ANSWER_MAX, next.run(request)).await;
+    let mut response = answer.unwrap_or_else(|_| {
+        let detail = "no answer in time; look whether it was done before trying again";
+        Problem::unavailable(detail).into_response()
+    });
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}
