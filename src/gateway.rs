@@ -12,40 +12,43 @@
 //! predecessor left are ended before the first peer is let in; whatever keeps it from starting is
 //! one line that says what to do.
 
+mod files;
+mod init;
 mod options;
+mod start;
+#[cfg(test)]
+mod tests;
 
+pub use files::FileError;
+pub use init::{Init, InitError, Made, found, init, tenant_role};
 pub use options::Options;
+pub use start::{CLOSE_MAX, Running, StartError, start};
 
-use std::net::SocketAddr;
+pub use crate::tenancy::TenantRole;
 
-use crate::tasks::Scope;
+use std::path::Path;
 
-/// A gateway that is up.
-#[derive(Debug)]
-pub struct Running {
-    /// The address that it really listens on: the port is known even when 0 was asked for.
-    pub address: SocketAddr,
-}
+use crate::{
+    audit::Summary,
+    store::{VerifyError, verify_file},
+};
 
-/// Why the gateway did not start. Each display says what to do.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum StartError {
-    #[error("{0}")]
-    Store(String),
-}
-
-/// Starts a gateway; its tasks live in `scope`.
+/// Checks the chain of records in the database at `path`; a gateway may be running on it.
 ///
 /// # Errors
 ///
-/// When the data directory, the certificates or the address cannot be used.
-pub async fn start(options: Options, scope: &Scope) -> Result<Running, StartError> {
-    let _ = scope;
-    Ok(Running { address: options.listen })
+/// [`VerifyError`] names the first faulty record.
+pub async fn verify_audit(path: &Path) -> Result<Summary, VerifyError> {
+    verify_file(path).await
 }
 
-impl Running {
-    /// Takes no new sessions, lets live ones finish within the drain limit, then closes.
-    pub async fn drain(self) {}
+/// Where people reach a gateway: by the first of its names.
+#[must_use]
+pub fn url(names: &[String], port: u16) -> String {
+    let name = names.first().map_or("localhost", String::as_str);
+    if name.contains(':') {
+        format!("https://[{name}]:{port}")
+    } else {
+        format!("https://{name}:{port}")
+    }
 }

@@ -1,1 +1,51 @@
-fn main() {}
+//! The gateway's door: arguments in, exit code out.
+
+#[path = "caseway-gateway/args.rs"]
+mod args;
+#[path = "caseway-gateway/audit.rs"]
+mod audit;
+#[path = "caseway-gateway/check.rs"]
+mod check;
+#[path = "caseway-gateway/demo.rs"]
+mod demo;
+#[path = "caseway-gateway/init.rs"]
+mod init;
+#[path = "caseway-gateway/out.rs"]
+mod out;
+#[path = "caseway-gateway/run.rs"]
+mod run;
+
+use std::process::ExitCode;
+
+use caseway::telemetry::{self, Verbosity};
+use clap::Parser;
+
+use args::{Args, AuditCommand, Command};
+use out::{Failure, Out};
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    let stays = matches!(args.command, Command::Run { .. });
+    let base = if stays { Verbosity::Events } else { Verbosity::Normal };
+    telemetry::start(Verbosity::from_flags(base, args.quiet, args.verbose));
+    let out = Out { json: args.json, quiet: args.quiet };
+    match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => match runtime.block_on(act(args.command, &out)) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(failure) => out.failed(&failure),
+        },
+        Err(fault) => out.failed(&Failure::other(fault)),
+    }
+}
+
+async fn act(command: Command, out: &Out) -> Result<(), Failure> {
+    match command {
+        Command::Run { config, listen } => run::run(&config, listen, out).await,
+        Command::Check { config } => check::check(&config, out),
+        Command::Init(init) => init::init(init, out).await,
+        Command::Demo(demo) => demo::demo(demo, out).await,
+        Command::Audit { command: AuditCommand::Verify { config, file } } => {
+            audit::verify(config, file, out).await
+        }
+    }
+}

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use super::{Faults, Page, parse};
+use super::{Fault, Faults, Page, parse};
 use crate::gateway::Options;
 
 /// What environment variables begin with.
@@ -104,6 +104,21 @@ fn server_name(value: &toml::Value) -> parse::Parsed<String> {
         return Ok(name.to_owned());
     }
     Err("expected a DNS name or an address, such as gateway.example.com".to_owned())
+}
+
+/// Checks names that come from the command line.
+///
+/// # Errors
+///
+/// Every name that is none.
+pub fn check_names(names: &[String]) -> Result<(), Faults> {
+    let mut faults = Faults::default();
+    for name in names {
+        if let Err(expected) = server_name(&toml::Value::String(name.clone())) {
+            faults.add(Fault::new("command line", "--name", format!("`{name}`: {expected}")));
+        }
+    }
+    if faults.is_empty() { Ok(()) } else { Err(faults) }
 }
 
 /// The options as `check` prints them. There is no secret among them: those stay in files.

@@ -2,10 +2,11 @@
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
+use super::{files::DataDir, init::first_gateway};
 use crate::ids::GatewayId;
 
 /// The port of everything over TLS, and of QUIC.
-pub const PORT_DEFAULT: u16 = 8443;
+const PORT_DEFAULT: u16 = 8443;
 
 /// Checked options; made by `config`, or by hand in tests and the demo.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,11 +34,16 @@ pub struct Options {
 }
 
 impl Options {
+    /// The database's file.
+    #[must_use]
+    pub fn database(&self) -> PathBuf {
+        DataDir::new(self.dir.clone()).database()
+    }
+
     /// The safe defaults, for the data directory `dir`.
     #[must_use]
-    #[expect(clippy::expect_used, reason = "the text is on the same line")]
     pub fn new(dir: PathBuf) -> Self {
-        let gateway = "gateway-1".parse().expect("invariant: a label");
+        let gateway = first_gateway();
         Self {
             dir,
             listen: SocketAddr::from(([0, 0, 0, 0], PORT_DEFAULT)),

@@ -54,6 +54,20 @@ impl Store {
         unimplemented!()
     }
 
+    /// Creates an asset in the tenant of who asks.
+    ///
+    /// # Errors
+    ///
+    /// [`WriteError`].
+    pub async fn create_asset(
+        &self,
+        by: &By,
+        new: &NewAsset,
+        now: Now,
+    ) -> Result<Written<Asset>, WriteError> {
+        unimplemented!()
+    }
+
     /// Turns an asset's own switch.
     ///
     /// # Errors

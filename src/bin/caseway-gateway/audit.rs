@@ -25,7 +25,9 @@ pub(crate) async fn verify(
     };
     let verified = gateway::verify_audit(&file).await.map_err(Failure::other)?;
     if out.json {
-        out.line(serde_json::json!({ "ok": true, "summary": verified }));
+        out.line(serde_json::json!({
+            "ok": true, "records": verified.records, "head": verified.head.hash.to_string(),
+        }));
     } else {
         out.line(verified);
     }

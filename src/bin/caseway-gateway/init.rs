@@ -1,6 +1,9 @@
 //! `init`: a data directory, and what to do next.
 
-use caseway::{config, gateway};
+use caseway::{
+    config,
+    gateway::{self, InitError},
+};
 
 use crate::{
     args,
@@ -22,8 +25,10 @@ pub(crate) async fn init(init: args::Init, out: &Out) -> Result<(), Failure> {
     config::gateway::check_names(&ask.names).map_err(|faults| Failure::config(&faults))?;
     ask.config = config::gateway::first(listen, &ask.names);
     let made = gateway::init(ask).await.map_err(|fault| match fault {
-        gateway::InitError::NotEmpty { .. } | gateway::InitError::Ask(_) => Failure::usage(fault),
-        gateway::InitError::Io { .. } | gateway::InitError::Inside(_) => Failure::other(fault),
+        InitError::NotEmpty { .. } | InitError::Ask(_) | InitError::Password { .. } => {
+            Failure::usage(fault)
+        }
+        InitError::File(_) | InitError::Ca(_) | InitError::Store(_) => Failure::other(fault),
     })?;
     if out.json {
         out.line(serde_json::json!({
