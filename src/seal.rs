@@ -27,16 +27,21 @@
 //! * a record that is forged, replayed, reordered, oversized or out of place ends its channel;
 //! * a stream ends cleanly only by an authenticated `end`; anything else resets the local end.
 
+mod boxes;
 mod datagrams;
 mod handshake;
 mod keys;
 mod local;
+mod pin;
+mod record;
 mod stream;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
-pub use datagrams::{DatagramEnd, Flow, pump_udp};
-pub use handshake::{HandshakeError, Identity, Pin, accept, connect};
-pub use keys::{ChannelKeys, ChannelSpent, SessionKeys};
+pub use datagrams::{DATAGRAM_BYTES_MAX, DatagramEnd, FLOW_END_TIME_MAX, Flow, pump_udp};
+pub use handshake::{HANDSHAKE_TIME_MAX, HandshakeError, accept, connect};
+pub use keys::{Algorithm, CHANNEL_WINDOW, ChannelKeys, ChannelSpent, End, SessionKeys};
 pub use local::{LocalEnd, PumpEnd, PumpError, ResetCause};
-pub use stream::pump_tcp;
+pub use pin::Pin;
+pub use record::{OpenError, Unsealable};
+pub use stream::{END_ACK_TIME_MAX, pump_tcp};

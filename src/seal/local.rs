@@ -7,6 +7,8 @@ use tokio::{
     net::TcpStream,
 };
 
+use super::record::{OpenError, Unsealable};
+
 /// A local byte stream that can be told "this did not end well".
 pub trait LocalEnd: AsyncRead + AsyncWrite + Send + Unpin {
     /// Makes the coming drop an error for whoever holds the other side.
@@ -28,13 +30,25 @@ pub enum ResetCause {
     Other(u8),
 }
 
+impl ResetCause {
+    pub(super) fn from_code(code: u8) -> Self {
+        if code == 1 { Self::Local } else { Self::Other(code) }
+    }
+
+    pub(super) fn code(self) -> u8 {
+        match self {
+            Self::Local => 1,
+            Self::Other(code) => code,
+        }
+    }
+}
+
 /// How a channel ended without fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PumpEnd {
-    /// Both directions ended, and both ends know that everything arrived.
+    /// Both directions ended, and both ends know that everything arrived. For a UDP flow: no
+    /// datagram came for its idle time, or its local end is gone, at either end.
     Closed,
-    /// A UDP flow that was silent for its idle time, at either end.
-    Idle,
     /// The local end was reset; the other end was told.
     LocalReset,
     /// The other end was reset, and so is the local one now.
@@ -48,6 +62,12 @@ pub enum PumpError {
     Truncated,
     #[error("the leg failed")]
     Leg(#[source] io::Error),
+    #[error("the other end broke the seal")]
+    Broken(#[source] OpenError),
+    #[error("a record of this type has no place in this channel, or says what cannot be")]
+    Misplaced,
     #[error("the other end did not say in time that everything arrived")]
     Unacknowledged,
+    #[error("nothing more can be sealed")]
+    Exhausted(#[source] Unsealable),
 }

@@ -1,0 +1,1 @@
+//! How fast a sealed channel is: `cargo test --release -- --ignored --nocapture throughput`.
