@@ -16,6 +16,7 @@ mod reason;
 mod standing;
 #[cfg(test)]
 mod tests;
+mod words;
 
 pub use decide::{Decision, Grant, decide};
 pub use explain::{Check, explain};

@@ -69,6 +69,24 @@ impl Role {
         Self::ServiceManager,
     ];
 
+    /// The role as people call it.
+    #[must_use]
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::TenantAdmin => "Tenant Admin",
+            Self::DataAnalyst => "Data Analyst",
+            Self::MachineOperator => "Machine Operator",
+            Self::WorkshopManager => "Workshop Manager",
+            Self::InternalServiceCases => "Internal Service Cases",
+            Self::MaintenanceEngineer => "Maintenance Engineer",
+            Self::FirstLevelSupport => "1st Level Support",
+            Self::ServiceTechnician => "Service Technician",
+            Self::MasterDataManager => "Master Data Manager",
+            Self::CustomerDataManager => "Customer Data Manager",
+            Self::ServiceManager => "Service Manager",
+        }
+    }
+
     /// The side on which the role counts; `None` for the two that have no operational rights.
     #[must_use]
     pub fn side(self) -> Option<Side> {

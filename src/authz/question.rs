@@ -86,7 +86,7 @@ pub(super) fn put(
         entities.push(entity(&resource, self::case(case, types)?)?);
     }
     if let Some(row) = standing.asset {
-        let attributes = asset(row, standing.asset_active, facts)?;
+        let attributes = asset(row, standing, facts)?;
         entities.push(entity(&uid(&types.asset, row.id.as_str()), attributes)?);
     }
     let context = context(asked, standing, facts, types)?;
@@ -172,13 +172,10 @@ fn case(case: &Case, types: &Types) -> Result<Pairs, Unaskable> {
     Ok(pairs)
 }
 
-fn asset(asset: &Asset, active: bool, facts: &Facts) -> Result<Pairs, Unaskable> {
-    let mut pairs = vec![pair("active", yes(active)), pair("switch", switch(&asset.switch)?)];
-    let paired = facts
-        .device
-        .as_ref()
-        .filter(|facts| asset.device.as_ref() == Some(&facts.device.id) && facts.device.active);
-    if let Some(device) = paired {
+fn asset(asset: &Asset, standing: &Standing<'_>, facts: &Facts) -> Result<Pairs, Unaskable> {
+    let mut pairs =
+        vec![pair("active", yes(standing.asset_active)), pair("switch", switch(&asset.switch)?)];
+    if let Some(device) = standing.paired(facts) {
         let presence = text(match device.presence {
             Presence::Offline => "offline",
             Presence::Online => "online",

@@ -6,7 +6,7 @@
 //! A tenant that is both parties of one case stands on the operator's side.
 
 use super::{
-    Action, Facts, Reason, Request, Via,
+    Action, DeviceFacts, Facts, Reason, Request, Via,
     matrix::{Permission, Permissions, works_in},
 };
 use crate::{
@@ -69,7 +69,7 @@ impl Relation {
     }
 
     /// Whether `role` counts in this relation. The roles without a side count in each.
-    fn admits(self, role: Role) -> bool {
+    pub(super) fn admits(self, role: Role) -> bool {
         self == Self::Own || role.side().is_none() || role.side() == self.side()
     }
 }
@@ -153,6 +153,12 @@ impl<'a> Standing<'a> {
                 !cut_off && self.covered.contains(Permission::read(case.case_type()))
             }
         }
+    }
+
+    /// The edge device that is paired with the machine in question, and let in.
+    pub(super) fn paired<'b>(&self, facts: &'b Facts) -> Option<&'b DeviceFacts> {
+        let paired = self.asset?.device.as_ref()?;
+        facts.device.as_ref().filter(|row| row.device.id == *paired && row.device.active)
     }
 
     /// The machine in question as its provider sees it.
