@@ -16,17 +16,26 @@
 //! frame under one absolute deadline; a stranger can make us hold at most
 //! [`PREAUTH_BYTES_MAX`](crate::wire::PREAUTH_BYTES_MAX).
 
+mod admission;
+mod arrive_quic;
+mod arrive_tcp;
 mod connection;
 mod dial;
+mod legs;
 mod limits;
 mod listen;
+mod proxy;
+mod quic;
+mod record;
 mod stream;
+#[cfg(test)]
+mod tests;
 
-pub use connection::{Carrier, Closer, Connection, Peer, PendingEnrolment, PendingLeg};
-pub use dial::{
-    CarrierChoice, DialError, DialOptions, Dialer, Dialled, EnrolError, HttpProxy, JoinError,
-    LegDialer,
+pub use connection::{
+    AcceptError, Carrier, Closer, Connection, Peer, PendingEnrolment, PendingLeg,
 };
+pub use dial::{CarrierChoice, DialError, DialOptions, Dialer, Dialled, EnrolError, HttpProxy};
+pub use legs::{JoinError, LegDialer};
 pub use limits::Limits;
 pub use listen::{Arrivals, BindError, ListenOptions, Listener, PeerArrival};
 pub use stream::TlsStream;

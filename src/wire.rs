@@ -24,7 +24,9 @@ mod message;
 #[cfg(test)]
 mod tests;
 
-pub use control::{ControlReader, ControlWriter, ReadError, SEND_TIMEOUT, SendError};
+pub use control::{
+    ControlReader, ControlWriter, ReadError, SEND_TIMEOUT, SendError, first_kind, send_frame,
+};
 pub use enrol::{EnrolReply, EnrolRequest, Enrolled};
 pub use frame::{
     Frame, FrameError, HEADER_BYTES, JoinRefusal, Kind, PutError, kind_of_first, put, put_message,

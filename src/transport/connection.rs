@@ -1,12 +1,27 @@
 //! What arrived, on the gateway's side.
 
-use std::{fmt, net::SocketAddr};
+use std::{
+    fmt,
+    net::SocketAddr,
+    sync::{Arc, Weak},
+};
 
+use tokio::net::TcpStream;
+
+use super::{
+    TlsStream,
+    quic::{OVER, QuicLeg},
+    record::shut,
+    stream::Tls,
+};
 use crate::{
     ids::{KeyDigest, PeerId},
     relay::Leg,
     token::JoinToken,
-    wire::{ControlReader, ControlWriter, EnrolReply, EnrolRequest, JoinRefusal, SendError},
+    wire::{
+        ControlReader, ControlWriter, EnrolReply, EnrolRequest, Frame, JoinRefusal, SendError,
+        send_frame,
+    },
 };
 
 /// What carries a connection.
@@ -31,6 +46,7 @@ pub struct Peer {
     pub id: PeerId,
     /// The identity; whether it is still let in is the store's to say.
     pub key: KeyDigest,
+    /// The address it came from; on QUIC it may change later.
     pub remote: SocketAddr,
     pub carrier: Carrier,
 }
@@ -46,15 +62,23 @@ pub struct Connection {
     pub closer: Closer,
 }
 
-/// Ends a connection from outside: both halves fail at once, and on QUIC its legs too. Holding one
-/// keeps nothing alive.
+/// Ends a connection from outside: both halves fail at once, and on QUIC its legs too.
 #[derive(Clone, Debug)]
-pub struct Closer {}
+pub struct Closer(pub(super) Closes);
+
+#[derive(Clone, Debug)]
+pub(super) enum Closes {
+    Tcp(Weak<TcpStream>),
+    Quic(quinn::Connection),
+}
 
 impl Closer {
     /// Ends the connection now. Does nothing if it is over.
     pub fn close(&self) {
-        unimplemented!()
+        match &self.0 {
+            Closes::Tcp(tcp) => shut(tcp),
+            Closes::Quic(connection) => connection.close(OVER, b""),
+        }
     }
 }
 
@@ -63,6 +87,31 @@ impl Closer {
 pub struct PendingLeg {
     pub peer: Peer,
     pub token: JoinToken,
+    pub(super) carried: Carried,
+}
+
+/// What a leg that is not joined yet stands on.
+pub(super) enum Carried {
+    Tls(Box<Tls>),
+    Quic(QuicLeg),
+}
+
+impl fmt::Debug for Carried {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Tls(_) => "Carried::Tls",
+            Self::Quic(_) => "Carried::Quic",
+        })
+    }
+}
+
+/// Why a joined leg is none.
+#[derive(Debug, thiserror::Error)]
+pub enum AcceptError {
+    #[error("the peer cannot be told that it is joined")]
+    Send(#[from] SendError),
+    #[error("the peer sent more than its join before it was joined")]
+    Early,
 }
 
 impl PendingLeg {
@@ -70,18 +119,43 @@ impl PendingLeg {
     ///
     /// # Errors
     ///
-    /// [`SendError`] when the peer is gone.
-    #[expect(clippy::unused_async, reason = "being built")]
-    pub async fn accept(self) -> Result<Leg, SendError> {
-        unimplemented!()
+    /// [`AcceptError`] when the peer is gone, or did not wait.
+    pub async fn accept(self) -> Result<Leg, AcceptError> {
+        match self.carried {
+            Carried::Quic(mut leg) => {
+                send_frame(&mut leg, &Frame::Joined).await?;
+                Ok(Leg::Stream(Box::new(leg)))
+            }
+            Carried::Tls(mut tls) => {
+                send_frame(&mut tls, &Frame::Joined).await?;
+                step_out(*tls).map(Leg::Tcp).ok_or(AcceptError::Early)
+            }
+        }
     }
 
     /// Answers why not, and ends the stream.
-    #[expect(clippy::unused_async, reason = "being built")]
     pub async fn refuse(self, code: JoinRefusal) {
-        let _ = code;
-        unimplemented!()
+        // A peer that is gone need not be told.
+        match self.carried {
+            Carried::Quic(mut leg) => {
+                let _ = send_frame(&mut leg, &Frame::JoinRefused(code)).await;
+                let _ = tokio::io::AsyncWriteExt::shutdown(&mut leg).await;
+            }
+            Carried::Tls(mut tls) => {
+                let _ = send_frame(&mut tls, &Frame::JoinRefused(code)).await;
+            }
+        }
     }
+}
+
+/// Leaves TLS behind. Nothing of it is sent from here on, not even its end; `None` if a byte of
+/// the peer's TLS was read beyond its last record.
+pub(super) fn step_out(tls: Tls) -> Option<TcpStream> {
+    let io = match tls {
+        Tls::Server(tls) => tls.into_inner().0,
+        Tls::Client(tls) => tls.into_inner().0,
+    };
+    io.step_out()
 }
 
 /// A device that wants its first certificate and waits for the answer.
@@ -89,6 +163,7 @@ impl PendingLeg {
 pub struct PendingEnrolment {
     pub remote: SocketAddr,
     pub request: EnrolRequest,
+    pub(super) stream: TlsStream,
 }
 
 impl PendingEnrolment {
@@ -97,9 +172,35 @@ impl PendingEnrolment {
     /// # Errors
     ///
     /// [`SendError`] when the device is gone; it does not have its certificate then.
-    #[expect(clippy::unused_async, reason = "being built")]
     pub async fn reply(self, reply: &EnrolReply) -> Result<(), SendError> {
-        let _ = reply;
-        unimplemented!()
+        let mut writer = ControlWriter::new(self.stream);
+        writer.send(reply).await?;
+        // The answer is out; a device that does not wait for the end loses nothing.
+        let _ = writer.finish().await;
+        Ok(())
     }
+}
+
+/// Both halves of a control stream on TLS, and what closes them.
+pub(super) fn control_on_tls(
+    tls: TlsStream,
+    held: bytes::BytesMut,
+    closer: Weak<TcpStream>,
+) -> (ControlReader, ControlWriter, Closer) {
+    let (read, write) = tokio::io::split(tls);
+    let reader = ControlReader::holding(held, read);
+    (reader, ControlWriter::new(write), Closer(Closes::Tcp(closer)))
+}
+
+/// Both halves of a control stream on QUIC, and what closes them.
+pub(super) fn control_on_quic(
+    connection: &quinn::Connection,
+    send: quinn::SendStream,
+    recv: quinn::RecvStream,
+    held: bytes::BytesMut,
+) -> (ControlReader, ControlWriter, Closer) {
+    let ends = Arc::new(super::quic::EndsWith(connection.clone()));
+    let reader = ControlReader::holding(held, super::quic::ControlRecv(recv, Arc::clone(&ends)));
+    let writer = ControlWriter::new(super::quic::ControlSend(send, ends));
+    (reader, writer, Closer(Closes::Quic(connection.clone())))
 }

@@ -8,19 +8,35 @@ use std::{
 };
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::OwnedSemaphorePermit;
 
-trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
-impl<S: AsyncRead + AsyncWrite + Send + Unpin> Duplex for S {}
+use super::{admission::Known, record::RecordIo};
+use crate::tls::TlsFault;
+
+/// TLS on a socket, of either side.
+pub(super) type Tls = tokio_rustls::TlsStream<RecordIo>;
 
 /// A stream inside TLS: what HTTP is spoken on, on either side.
 pub struct TlsStream {
-    io: Box<dyn Duplex>,
+    tls: Tls,
     remote: SocketAddr,
-    http2: bool,
+    /// Its place among all, given back when it ends.
+    _place: Option<OwnedSemaphorePermit>,
+    /// What is known of its address, forgotten when it ends.
+    _known: Option<Known>,
 }
 
 impl TlsStream {
-    /// The other side's address.
+    pub(super) fn new(tls: Tls, remote: SocketAddr, place: Option<OwnedSemaphorePermit>) -> Self {
+        Self { tls, remote, _place: place, _known: None }
+    }
+
+    pub(super) fn keeping(mut self, known: Known) -> Self {
+        self._known = Some(known);
+        self
+    }
+
+    /// The other side's address; through a proxy, the proxy's.
     #[must_use]
     pub fn remote(&self) -> SocketAddr {
         self.remote
@@ -29,7 +45,7 @@ impl TlsStream {
     /// Whether `h2` was agreed on.
     #[must_use]
     pub fn is_http2(&self) -> bool {
-        self.http2
+        self.tls.get_ref().1.alpn_protocol() == Some(b"h2")
     }
 }
 
@@ -39,13 +55,22 @@ impl fmt::Debug for TlsStream {
     }
 }
 
+/// In TLS 1.3 the dialling side learns only by its first read that its certificate was refused; the
+/// reason becomes words here.
+fn in_words(error: io::Error) -> io::Error {
+    match TlsFault::of(&error) {
+        Some(fault) => io::Error::new(error.kind(), fault),
+        None => error,
+    }
+}
+
 impl AsyncRead for TlsStream {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_read(cx, buf)
+        Pin::new(&mut self.tls).poll_read(cx, buf).map_err(in_words)
     }
 }
 
@@ -55,14 +80,14 @@ impl AsyncWrite for TlsStream {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write(cx, buf)
+        Pin::new(&mut self.tls).poll_write(cx, buf)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_flush(cx)
+        Pin::new(&mut self.tls).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_shutdown(cx)
+        Pin::new(&mut self.tls).poll_shutdown(cx)
     }
 }

@@ -7,11 +7,9 @@ use serde::{Serialize, de::DeserializeOwned};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use super::{
-    Frame, FrameError, InvalidMessage, JoinRefusal, Kind, PAYLOAD_BYTES_MAX, PutError, json,
+    Frame, FrameError, InvalidMessage, Kind, PAYLOAD_BYTES_MAX, PutError, json,
     kind_of_first, put, put_message, take,
 };
-use crate::token::JoinToken;
-
 /// How long a peer may take to accept one frame; longer, and it is gone.
 pub const SEND_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -98,20 +96,9 @@ impl ControlReader {
         }
     }
 
-    /// Waits until one whole frame is here, takes nothing, and says what kind it is. Cancel-safe.
-    ///
-    /// # Errors
-    ///
-    /// As [`Self::next`].
-    pub async fn first_kind(&mut self, limit: usize) -> Result<Option<Kind>, ReadError> {
-        loop {
-            if let Some(kind) = kind_of_first(&self.buffer, limit).map_err(ReadError::Frame)? {
-                return Ok(Some(kind));
-            }
-            if !self.fill().await? {
-                return Ok(None);
-            }
-        }
+    /// Reads from `io` what follows `held`, which was read off it already.
+    pub fn holding(held: BytesMut, io: impl AsyncRead + Send + Unpin + 'static) -> Self {
+        Self { io: Box::new(io), buffer: held }
     }
 
     /// The next frame of any kind, with a payload of at most `limit` bytes. Cancel-safe.
@@ -124,20 +111,9 @@ impl ControlReader {
             if let Some(frame) = take(&mut self.buffer, limit).map_err(ReadError::Frame)? {
                 return Ok(Some(frame));
             }
-            if !self.fill().await? {
+            if !fill(&mut self.io, &mut self.buffer).await? {
                 return Ok(None);
             }
-        }
-    }
-
-    /// Reads some more; false at an end between two frames. Cancel-safe: `read_buf` is.
-    async fn fill(&mut self) -> Result<bool, ReadError> {
-        self.buffer.reserve(READ_BYTES);
-        let read = self.io.read_buf(&mut self.buffer).await.map_err(ReadError::Io)?;
-        match (read, self.buffer.is_empty()) {
-            (0, true) => Ok(false),
-            (0, false) => Err(ReadError::Truncated),
-            _ => Ok(true),
         }
     }
 }
@@ -158,24 +134,6 @@ impl ControlWriter {
     pub async fn send<M: Serialize>(&mut self, message: &M) -> Result<(), SendError> {
         put_message(&mut self.pending, message).map_err(SendError::Message)?;
         self.flush().await
-    }
-
-    /// Sends a join.
-    ///
-    /// # Errors
-    ///
-    /// As [`Self::send`].
-    pub async fn join(&mut self, token: &JoinToken) -> Result<(), SendError> {
-        self.frame(&Frame::Join(token.clone())).await
-    }
-
-    /// Refuses a join.
-    ///
-    /// # Errors
-    ///
-    /// As [`Self::send`].
-    pub async fn refuse(&mut self, code: JoinRefusal) -> Result<(), SendError> {
-        self.frame(&Frame::JoinRefused(code)).await
     }
 
     /// Sends one frame of any kind.
@@ -199,11 +157,57 @@ impl ControlWriter {
     }
 
     async fn flush(&mut self) -> Result<(), SendError> {
-        let Self { io, pending } = self;
-        let written = tokio::time::timeout(SEND_TIMEOUT, async {
-            io.write_all_buf(pending).await?;
-            io.flush().await
-        });
-        written.await.map_err(|_| SendError::Timeout)?.map_err(SendError::Io)
+        drain(&mut self.io, &mut self.pending).await
+    }
+}
+
+/// Waits until one whole frame stands at the start of `held`, takes nothing, and says what kind it
+/// is; `None` at an end before any byte. Cancel-safe: what was read stays in `held`.
+///
+/// # Errors
+///
+/// [`ReadError`], for a payload above `limit` as soon as its header is there.
+pub async fn first_kind<R: AsyncRead + Unpin>(
+    io: &mut R,
+    held: &mut BytesMut,
+    limit: usize,
+) -> Result<Option<Kind>, ReadError> {
+    loop {
+        if let Some(kind) = kind_of_first(held, limit).map_err(ReadError::Frame)? {
+            return Ok(Some(kind));
+        }
+        if !fill(io, held).await? {
+            return Ok(None);
+        }
+    }
+}
+
+/// Sends one frame on a stream that carries no control messages, within [`SEND_TIMEOUT`].
+///
+/// # Errors
+///
+/// [`SendError`]; the peer is to be taken for gone.
+pub async fn send_frame<W: AsyncWrite + Unpin>(io: &mut W, frame: &Frame) -> Result<(), SendError> {
+    let mut bytes = BytesMut::new();
+    put(&mut bytes, frame).map_err(|e| SendError::Message(PutError::Frame(e)))?;
+    drain(io, &mut bytes).await
+}
+
+async fn drain<W: AsyncWrite + Unpin>(io: &mut W, bytes: &mut BytesMut) -> Result<(), SendError> {
+    let written = tokio::time::timeout(SEND_TIMEOUT, async {
+        io.write_all_buf(bytes).await?;
+        io.flush().await
+    });
+    written.await.map_err(|_| SendError::Timeout)?.map_err(SendError::Io)
+}
+
+/// Reads some more; false at an end between two frames. Cancel-safe: `read_buf` is.
+async fn fill<R: AsyncRead + Unpin>(io: &mut R, held: &mut BytesMut) -> Result<bool, ReadError> {
+    held.reserve(READ_BYTES);
+    let read = io.read_buf(held).await.map_err(ReadError::Io)?;
+    match (read, held.is_empty()) {
+        (0, true) => Ok(false),
+        (0, false) => Err(ReadError::Truncated),
+        _ => Ok(true),
     }
 }

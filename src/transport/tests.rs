@@ -1,0 +1,1 @@
+//! Connections and legs over real sockets.
