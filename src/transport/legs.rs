@@ -108,6 +108,15 @@ impl LegDialer {
         }
     }
 
+    /// How many legs stand ready now.
+    #[must_use]
+    pub fn standing(&self) -> usize {
+        match &self.0 {
+            Way::Tcp(pool) => pool.ready().connections.len(),
+            Way::Quic(_) => 0,
+        }
+    }
+
     /// Opens a leg with a join token: one round trip where a connection stands ready.
     ///
     /// # Errors

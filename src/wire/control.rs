@@ -7,8 +7,8 @@ use serde::{Serialize, de::DeserializeOwned};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use super::{
-    Frame, FrameError, InvalidMessage, Kind, PAYLOAD_BYTES_MAX, PutError, json,
-    kind_of_first, put, put_message, take,
+    Frame, FrameError, InvalidMessage, Kind, PAYLOAD_BYTES_MAX, PutError, json, kind_of_first, put,
+    put_message, take,
 };
 /// How long a peer may take to accept one frame; longer, and it is gone.
 pub const SEND_TIMEOUT: Duration = Duration::from_secs(10);
