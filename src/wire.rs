@@ -29,7 +29,7 @@ pub use control::{
 };
 pub use enrol::{EnrolReply, EnrolRequest, Enrolled};
 pub use frame::{
-    Frame, FrameError, HEADER_BYTES, JoinRefusal, Kind, PutError, kind_of_first, put, put_message,
+    First, Frame, FrameError, HEADER_BYTES, JoinRefusal, Kind, PutError, first, put, put_message,
     take,
 };
 pub use json::{InvalidMessage, parse};

@@ -115,7 +115,7 @@ async fn leg(
     let first = first_kind(&mut leg, &mut held, FIRST_PAYLOAD_BYTES_MAX);
     timeout_at(deadline, first).await.map_err(|_| Turned::Late)??;
     let token = match wire::take(&mut held, FIRST_PAYLOAD_BYTES_MAX)? {
-        Some(Frame::Join(token)) if held.is_empty() => token,
+        Some(Frame::Join(token)) => token,
         _ => return Err(Turned::Early),
     };
     let carried = Carried::Quic(leg.counted(counted));

@@ -14,7 +14,7 @@ use tracing::debug;
 
 use super::{
     Carrier, Connection, Peer, PeerArrival, PendingEnrolment, PendingLeg, TlsStream,
-    connection::{Carried, control_on_tls},
+    connection::{Carried, control_on_tls, holds_more},
     limits::CLIENT_HELLO_BYTES_MAX,
     listen::Hall,
     record::RecordIo,
@@ -166,15 +166,18 @@ fn peer_arrival(
     hall: &Hall,
     peer: Peer,
     kind: Kind,
-    tls: Tls,
+    mut tls: Tls,
     mut held: BytesMut,
     place: OwnedSemaphorePermit,
 ) -> Result<PeerArrival, Turned> {
     match kind {
         Kind::Join => {
+            if holds_more(&mut tls) {
+                return Err(Turned::Early);
+            }
             let token = match wire::take(&mut held, FIRST_PAYLOAD_BYTES_MAX)? {
-                Some(Frame::Join(token)) if held.is_empty() => token,
-                _ => return Err(Turned::Early),
+                Some(Frame::Join(token)) => token,
+                _ => return Err(Turned::Unexpected(kind)),
             };
             let carried = Carried::Tls(Box::new(tls));
             Ok(PeerArrival::Leg(PendingLeg { peer, token, carried }))

@@ -2,6 +2,7 @@
 
 use std::{
     fmt,
+    io::BufRead,
     net::SocketAddr,
     sync::{Arc, Weak},
 };
@@ -148,9 +149,20 @@ impl PendingLeg {
     }
 }
 
+/// Whether TLS holds something of the peer that nobody has read yet.
+pub(super) fn holds_more(tls: &mut Tls) -> bool {
+    match tls {
+        Tls::Server(tls) => tls.get_mut().1.reader().fill_buf().is_ok_and(|b| !b.is_empty()),
+        Tls::Client(tls) => tls.get_mut().1.reader().fill_buf().is_ok_and(|b| !b.is_empty()),
+    }
+}
+
 /// Leaves TLS behind. Nothing of it is sent from here on, not even its end; `None` if a byte of
-/// the peer's TLS was read beyond its last record.
-pub(super) fn step_out(tls: Tls) -> Option<TcpStream> {
+/// the peer's was read beyond its last word inside TLS.
+pub(super) fn step_out(mut tls: Tls) -> Option<TcpStream> {
+    if holds_more(&mut tls) {
+        return None;
+    }
     let io = match tls {
         Tls::Server(tls) => tls.into_inner().0,
         Tls::Client(tls) => tls.into_inner().0,

@@ -176,7 +176,7 @@ where
     }
     let frame = take(&mut held, FIRST_PAYLOAD_BYTES_MAX);
     match frame.map_err(|e| JoinError::Read(ReadError::Frame(e)))? {
-        Some(Frame::Joined) if held.is_empty() => Ok(()),
+        Some(Frame::Joined) => Ok(()),
         Some(Frame::JoinRefused(code)) => Err(JoinError::Refused(code)),
         _ => Err(JoinError::Unexpected),
     }

@@ -3,32 +3,32 @@
 use std::time::Duration;
 
 /// From a connection's first byte to the end of its first frame; then it is dropped.
-pub const ARRIVAL_TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const ARRIVAL_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a peer's connection may wait, let in, for its first frame, if it is one of
 /// [`PARKED_PER_PEER_MAX`].
-pub const PARKED_TIMEOUT: Duration = Duration::from_secs(60);
+pub(super) const PARKED_TIMEOUT: Duration = Duration::from_secs(60);
 /// Connections of one peer that may wait beyond [`ARRIVAL_TIMEOUT`]; a further one is dropped.
-pub const PARKED_PER_PEER_MAX: u32 = 8;
+pub(super) const PARKED_PER_PEER_MAX: u32 = 8;
 /// Handshakes at once, both carriers together; a further connection is dropped.
-pub const HANDSHAKES_MAX: usize = 2_000;
+pub(super) const HANDSHAKES_MAX: usize = 2_000;
 /// Handshakes at once above which a QUIC client must first show that its address is its own.
-pub const HANDSHAKES_BEFORE_RETRY: usize = 500;
+pub(super) const HANDSHAKES_BEFORE_RETRY: usize = 500;
 /// New connections a second from one address; more are dropped unanswered.
-pub const RATE_PER_ADDRESS: u32 = 20;
+pub(super) const RATE_PER_ADDRESS: u32 = 20;
 /// The same for an address from which a peer's connection stands: channels open in bursts.
-pub const RATE_PER_KNOWN_ADDRESS: u32 = 1_000;
+pub(super) const RATE_PER_KNOWN_ADDRESS: u32 = 1_000;
 /// Addresses that are counted in one second; beyond, unknown ones are dropped.
-pub const RATE_ADDRESSES_MAX: usize = 16_384;
+pub(super) const RATE_ADDRESSES_MAX: usize = 16_384;
 /// Enrolments at once; more are dropped after their ClientHello.
-pub const ENROLMENTS_MAX: usize = 32;
+pub(super) const ENROLMENTS_MAX: usize = 32;
 /// HTTP connections at once; more are dropped after their ClientHello.
-pub const HTTP_MAX: usize = 1_024;
+pub(super) const HTTP_MAX: usize = 1_024;
 /// Connections of peers at once; more are dropped after their ClientHello.
-pub const PEERS_MAX: usize = 65_536;
+pub(super) const PEERS_MAX: usize = 65_536;
 /// Arrivals that wait to be taken; beyond, they wait until their deadline.
-pub const ARRIVALS_QUEUED: usize = 256;
+pub(super) const ARRIVALS_QUEUED: usize = 256;
 /// What is read of a TCP connection until its ClientHello is whole, in bytes.
-pub const CLIENT_HELLO_BYTES_MAX: usize = 16_384;
+pub(super) const CLIENT_HELLO_BYTES_MAX: usize = 16_384;
 
 /// The limits of one port that may be set.
 #[derive(Clone, Debug, PartialEq, Eq)]

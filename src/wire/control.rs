@@ -7,7 +7,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use super::{
-    Frame, FrameError, InvalidMessage, Kind, PAYLOAD_BYTES_MAX, PutError, json, kind_of_first, put,
+    First, Frame, FrameError, InvalidMessage, Kind, PAYLOAD_BYTES_MAX, PutError, first, json, put,
     put_message, take,
 };
 /// How long a peer may take to accept one frame; longer, and it is gone.
@@ -162,7 +162,8 @@ impl ControlWriter {
 }
 
 /// Waits until one whole frame stands at the start of `held`, takes nothing, and says what kind it
-/// is; `None` at an end before any byte. Cancel-safe: what was read stays in `held`.
+/// is; `None` at an end before any byte. Never asks `io` for a byte beyond that frame. Cancel-safe:
+/// what was read stays in `held`.
 ///
 /// # Errors
 ///
@@ -173,10 +174,11 @@ pub async fn first_kind<R: AsyncRead + Unpin>(
     limit: usize,
 ) -> Result<Option<Kind>, ReadError> {
     loop {
-        if let Some(kind) = kind_of_first(held, limit).map_err(ReadError::Frame)? {
-            return Ok(Some(kind));
-        }
-        if !fill(io, held).await? {
+        let missing = match first(held, limit).map_err(ReadError::Frame)? {
+            First::Whole(kind) => return Ok(Some(kind)),
+            First::Missing(bytes) => u64::try_from(bytes).unwrap_or(u64::MAX),
+        };
+        if !fill(&mut (&mut *io).take(missing), held).await? {
             return Ok(None);
         }
     }

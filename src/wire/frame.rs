@@ -117,15 +117,28 @@ fn header(buffer: &[u8], limit: usize) -> Result<Option<(Kind, usize)>, FrameErr
     }
 }
 
-/// The kind of the frame at the start of `buffer`, once the frame is whole; takes nothing.
+/// What stands at the start of a buffer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum First {
+    /// A whole frame of this kind.
+    Whole(Kind),
+    /// At least so many bytes are missing, and all of them belong to this frame.
+    Missing(usize),
+}
+
+/// Looks at the frame at the start of `buffer`; takes nothing.
 ///
 /// # Errors
 ///
 /// [`FrameError`], as soon as the header shows it.
-pub fn kind_of_first(buffer: &[u8], limit: usize) -> Result<Option<Kind>, FrameError> {
-    let whole = header(buffer, limit)?
-        .filter(|(_, bytes)| buffer.len() >= HEADER_BYTES.saturating_add(*bytes));
-    Ok(whole.map(|(kind, _)| kind))
+pub fn first(buffer: &[u8], limit: usize) -> Result<First, FrameError> {
+    let Some((kind, bytes)) = header(buffer, limit)? else {
+        return Ok(First::Missing(HEADER_BYTES.saturating_sub(buffer.len())));
+    };
+    match HEADER_BYTES.saturating_add(bytes).saturating_sub(buffer.len()) {
+        0 => Ok(First::Whole(kind)),
+        missing => Ok(First::Missing(missing)),
+    }
 }
 
 /// Takes one frame off the front of `buffer`; `None` while it is not whole yet.

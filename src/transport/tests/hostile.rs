@@ -123,7 +123,7 @@ async fn who_does_not_wait_for_joined_is_not_joined() {
 
 #[tokio::test]
 async fn let_in_and_silent_connections_are_parked_up_to_their_number_and_time() {
-    let limits = Limits { arrival: SHORT, parked: 20 * SHORT, ..Limits::default() };
+    let limits = Limits { arrival: SHORT, parked: 6 * SHORT, ..Limits::default() };
     let world = World::start_with(Behaviour::Echo, limits).await;
     let dialer = world.dialer("press-7", CarrierChoice::Tcp);
     let mut silent = Vec::new();

@@ -253,6 +253,7 @@ async fn behave<S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin>(
         }
         Behaviour::Abandon => {
             let _ = stream.write_all(b"some").await;
+            let _ = stream.read(&mut [0]).await;
         }
         Behaviour::Refuse(_) => {}
     }
