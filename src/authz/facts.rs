@@ -54,6 +54,8 @@ pub enum Action {
     PairDevice(AssetId),
     /// Create, enrol or revoke edge devices of one's own tenant.
     ManageDevices,
+    /// Create or change assets of one's own tenant.
+    ManageAssets,
     /// Read and write people and assignments of one's own tenant.
     ManagePeople,
 }

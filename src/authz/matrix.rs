@@ -39,6 +39,7 @@ pub(super) enum Permission {
     ReadAsset,
     PairDevice,
     ManageDevices,
+    ManageAssets,
     EndSession,
     ManagePeople,
 }
@@ -48,7 +49,7 @@ const __: bool = false;
 
 /// Permission, its name, and who has it: columns in the order of [`Role::ALL`].
 #[rustfmt::skip]
-const MATRIX: [(Permission, &str, [bool; Role::ALL.len()]); 28] = [
+const MATRIX: [(Permission, &str, [bool; Role::ALL.len()]); 29] = [
     //                                                                    either     operator            provider
     //                                                                    TA  DAC   MO  WM  OIS ME    L1  ST  MDM CDM SM
     (P::CreateShared,                "create_shared",                      [ __, __,   Y , Y , __, Y ,   Y , Y , __, __, Y  ]),
@@ -77,6 +78,7 @@ const MATRIX: [(Permission, &str, [bool; Role::ALL.len()]); 28] = [
     (P::ReadAsset,                   "read_asset",                         [ __, Y ,   Y , Y , Y , Y ,   Y , Y , __, Y , Y  ]),
     (P::PairDevice,                  "pair_device",                        [ __, __,   __, Y , __, __,   __, Y , __, Y , Y  ]),
     (P::ManageDevices,               "manage_devices",                     [ __, __,   __, Y , __, __,   __, Y , __, Y , Y  ]),
+    (P::ManageAssets,                "manage_assets",                      [ __, __,   __, Y , __, __,   __, __, __, __, __ ]),
     (P::EndSession,                  "end_session",                        [ __, __,   __, Y , __, __,   __, __, __, __, __ ]),
     (P::ManagePeople,                "manage_people",                      [ Y , __,   __, __, __, __,   __, __, __, __, __ ]),
 ];

@@ -121,6 +121,7 @@ pub(super) fn name(action: &Action) -> &'static str {
         Action::EditTunnels(_) => "edit_tunnels",
         Action::PairDevice(_) => "pair_device",
         Action::ManageDevices => "manage_devices",
+        Action::ManageAssets => "manage_assets",
         Action::ManagePeople => "manage_people",
     }
 }

@@ -199,7 +199,7 @@ fn find<'a>(
             Via::Case(id) => find_case(id, facts, tenant),
             Via::Asset(id) => find_asset(id, facts, tenant),
         },
-        Action::ManageDevices | Action::ManagePeople => {
+        Action::ManageDevices | Action::ManageAssets | Action::ManagePeople => {
             Some((Object::Tenant(tenant), Some(Relation::Own)))
         }
     }
@@ -328,6 +328,7 @@ fn needs(action: &Action, object: Object<'_>) -> Permission {
         Action::EditTunnels(_) => P::EditTunnels,
         Action::PairDevice(_) => P::PairDevice,
         Action::ManageDevices => P::ManageDevices,
+        Action::ManageAssets => P::ManageAssets,
         Action::ManagePeople => P::ManagePeople,
     }
 }

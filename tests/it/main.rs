@@ -1,3 +1,8 @@
 //! Tests of the whole product, and of the house it lives in.
 
 mod architecture;
+mod crashes;
+mod networks;
+mod refusals;
+mod tunnels;
+mod world;

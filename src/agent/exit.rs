@@ -1,0 +1,112 @@
+//! How a command fails: an exit code that programs read, a line that people read.
+
+use std::{error::Error, fmt};
+
+use super::{enrol::EnrolError, link::AgentError, papers::PapersError, status::StatusError};
+use crate::transport;
+
+/// The exit codes of this program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    Other = 1,
+    /// A flag, a config file, or a device that is not enrolled.
+    Usage = 2,
+    /// The gateway said no.
+    Refused = 4,
+    Unreachable = 7,
+}
+
+/// A command that failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    pub exit: Exit,
+    /// What failed and what to do, in one line.
+    pub line: String,
+}
+
+impl Failure {
+    /// A failure that no error stands behind.
+    #[must_use]
+    pub fn new(exit: Exit, line: impl Into<String>) -> Self {
+        Self { exit, line: line.into() }
+    }
+
+    fn of(exit: Exit, error: &dyn Error) -> Self {
+        Self { exit, line: one_line(error) }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.line)
+    }
+}
+
+/// An error with its sources, without saying the same twice.
+pub fn one_line(error: &dyn Error) -> String {
+    let mut line = error.to_string();
+    let mut source = error.source();
+    while let Some(inner) = source {
+        let text = inner.to_string();
+        if !line.contains(&text) {
+            line = format!("{line}: {text}");
+        }
+        source = inner.source();
+    }
+    line.replace('\n', " ")
+}
+
+impl From<PapersError> for Failure {
+    fn from(error: PapersError) -> Self {
+        let exit = match error {
+            PapersError::NotEnrolled => Exit::Usage,
+            PapersError::Read { .. }
+            | PapersError::Write { .. }
+            | PapersError::Exposed(_)
+            | PapersError::Malformed(..)
+            | PapersError::Version(_)
+            | PapersError::Url(_)
+            | PapersError::Identity(_)
+            | PapersError::Trust(_)
+            | PapersError::OtherDevice(_)
+            | PapersError::WarrantKey => Exit::Other,
+        };
+        Self::of(exit, &error)
+    }
+}
+
+impl From<EnrolError> for Failure {
+    fn from(error: EnrolError) -> Self {
+        let exit = match &error {
+            EnrolError::Already { .. } | EnrolError::Trust(_) => Exit::Usage,
+            EnrolError::Refused { .. } => Exit::Refused,
+            EnrolError::Transport(transport) => match transport {
+                transport::EnrolError::Dial(_)
+                | transport::EnrolError::Send(_)
+                | transport::EnrolError::Read(_)
+                | transport::EnrolError::Timeout
+                | transport::EnrolError::Ended => Exit::Unreachable,
+            },
+            EnrolError::Papers(_) | EnrolError::Key(_) | EnrolError::Lost(_) => Exit::Other,
+        };
+        Self::of(exit, &error)
+    }
+}
+
+impl From<AgentError> for Failure {
+    fn from(error: AgentError) -> Self {
+        match error {
+            AgentError::Papers(papers) => papers.into(),
+            AgentError::Running(_) | AgentError::Dir { .. } | AgentError::Status { .. } => {
+                Self::of(Exit::Other, &error)
+            }
+        }
+    }
+}
+
+impl From<StatusError> for Failure {
+    fn from(error: StatusError) -> Self {
+        Self::of(Exit::Other, &error)
+    }
+}
