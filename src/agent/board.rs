@@ -20,13 +20,13 @@ use crate::{
 };
 
 /// Sessions of one device at most; the next offer is refused with `limit`.
-pub const SESSIONS_MAX: usize = 16;
+pub(super) const SESSIONS_MAX: usize = 16;
 /// Channels of one session at most, channel 0 aside; the next offer is refused with `limit`.
-pub const CHANNELS_MAX: usize = 64;
+pub(super) const CHANNELS_MAX: usize = 64;
 
 /// All live sessions; clones share.
 #[derive(Clone, Debug, Default)]
-pub struct Board(Arc<Mutex<Sessions>>);
+pub(super) struct Board(Arc<Mutex<Sessions>>);
 
 type Sessions = BTreeMap<SessionId, Live>;
 
@@ -86,7 +86,7 @@ pub struct ShownChannel {
 
 /// Why there is no place for a channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum NoPlace {
+pub(super) enum NoPlace {
     #[error("more sessions or channels than the device allows")]
     Limit,
     /// The session's first warrant named somebody else.
@@ -100,7 +100,7 @@ pub enum NoPlace {
 
 /// A channel's place on the board; leaving is dropping it.
 #[derive(Debug)]
-pub struct Place {
+pub(super) struct Place {
     board: Board,
     session: SessionId,
     channel: ChannelNo,
@@ -116,7 +116,7 @@ impl Board {
     /// # Errors
     ///
     /// [`NoPlace`].
-    pub fn enter(
+    pub(super) fn enter(
         &self,
         warrant: &Warrant,
         channel: ChannelNo,
@@ -150,7 +150,7 @@ impl Board {
     }
 
     /// Ends one session's channels at once.
-    pub fn end(&self, session: &SessionId, cause: EndCause) {
+    pub(super) fn end(&self, session: &SessionId, cause: EndCause) {
         if let Some(live) = self.lock().remove(session) {
             live.cut.now();
             tracing::info!(%session, %cause, person = live.about.person, "session ended");
@@ -158,7 +158,7 @@ impl Board {
     }
 
     /// Ends the sessions whose warrant holds no longer at `wall`, whatever the gateway says.
-    pub fn end_past(&self, wall: Wall) {
+    pub(super) fn end_past(&self, wall: Wall) {
         let mut sessions = self.lock();
         let past: Vec<SessionId> = sessions
             .iter()
@@ -174,7 +174,7 @@ impl Board {
     }
 
     /// Ends all at once and says how many there were.
-    pub fn end_all(&self, why: &'static str) -> usize {
+    pub(super) fn end_all(&self, why: &'static str) -> usize {
         let all = std::mem::take(&mut *self.lock());
         for (session, live) in &all {
             live.cut.now();
@@ -185,13 +185,13 @@ impl Board {
 
     /// How many sessions are live.
     #[must_use]
-    pub fn live(&self) -> usize {
+    pub(super) fn live(&self) -> usize {
         self.lock().len()
     }
 
     /// Every live session, in the order of their ids, which is that of their beginnings.
     #[must_use]
-    pub fn shown(&self) -> Vec<Shown> {
+    pub(super) fn shown(&self) -> Vec<Shown> {
         self.lock().iter().map(|(session, live)| live.shown(session)).collect()
     }
 
@@ -266,7 +266,7 @@ impl Live {
 
 impl Place {
     /// The handshake on channel 0 is done: the session's further channels have keys.
-    pub fn has_keys(&self, keys: SessionKeys) {
+    pub(super) fn has_keys(&self, keys: SessionKeys) {
         if let Some(live) = self.board.lock().get(&self.session) {
             live.keys.send_replace(Some(Arc::new(keys)));
         }
@@ -274,7 +274,7 @@ impl Place {
 
     /// The session's keys, once its handshake is done; never, if it fails. The first offers of a
     /// quick technician come while the handshake's last byte is still on its way.
-    pub async fn keys(&mut self) -> Arc<SessionKeys> {
+    pub(super) async fn keys(&mut self) -> Arc<SessionKeys> {
         match self.keys.wait_for(Option::is_some).await.map(|keys| keys.clone()) {
             Ok(Some(keys)) => keys,
             Ok(None) | Err(_) => std::future::pending().await,

@@ -4,7 +4,12 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use super::{exit, options::Options, papers::Papers, status::CeilingShown};
+use super::{
+    exit::{self, Exit, Failure},
+    options::Options,
+    papers::Papers,
+    status::CeilingShown,
+};
 use crate::{
     clock::{Now, Wall},
     tasks::Scope,
@@ -119,10 +124,28 @@ impl Checked {
         }
     }
 
-    /// Whether the gateway was reached over any carrier.
+    /// Whether this device could go to work: enrolled, its gateway reached over any carrier.
+    ///
+    /// # Errors
+    ///
+    /// What is in the way, as a [`Failure`].
+    pub fn verdict(&self) -> Result<(), Failure> {
+        if let Some(fault) = &self.papers_fault {
+            return Err(Failure::new(Exit::Usage, fault.clone()));
+        }
+        if self.reach.iter().any(|tried| tried.reached) {
+            return Ok(());
+        }
+        let gateway = self.gateway.as_deref().unwrap_or("the gateway");
+        let line = format!("{gateway} is not reached over any carrier: see above");
+        Err(Failure::new(Exit::Unreachable, line))
+    }
+
+    /// For programs.
     #[must_use]
-    pub fn is_reachable(&self) -> bool {
-        self.reach.iter().any(|tried| tried.reached)
+    pub fn json(&self) -> String {
+        // Text, numbers and lists: it can always be written.
+        serde_json::to_string(self).unwrap_or_default()
     }
 
     /// For people.

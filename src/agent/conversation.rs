@@ -45,16 +45,16 @@ use crate::{
 };
 
 /// How long the gateway may take to welcome us.
-pub const GREETING_TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const GREETING_TIMEOUT: Duration = Duration::from_secs(10);
 /// Beats without a word after which the gateway is gone.
-pub const SILENT_BEATS_MAX: u32 = 3;
+pub(super) const SILENT_BEATS_MAX: u32 = 3;
 /// The slowest heartbeat that is taken: three of them are 18 s, under the 20 s in which a death is
 /// to be noticed.
-pub const HEARTBEAT_MAX: Duration = Duration::from_secs(6);
+pub(super) const HEARTBEAT_MAX: Duration = Duration::from_secs(6);
 /// The fastest heartbeat that is taken.
-pub const HEARTBEAT_MIN: Duration = Duration::from_millis(200);
+pub(super) const HEARTBEAT_MIN: Duration = Duration::from_millis(200);
 /// Messages that wait to be written at most; the connection ends at the next.
-pub const SAID_MAX: usize = 256;
+pub(super) const SAID_MAX: usize = 256;
 /// After a refused renewal, how long until the next is asked for.
 const RENEW_AGAIN: Duration = Duration::from_secs(60 * 60);
 /// Renewals of a fleet that was enrolled in one hour are spread over this share of the lifetime.

@@ -45,6 +45,36 @@ pub struct Enrolled {
     pub clock_ahead_ms: Option<i64>,
 }
 
+impl Enrolled {
+    /// For people.
+    #[must_use]
+    pub fn line(&self) -> String {
+        let Self { device, url, dir, certificate_until: until, .. } = self;
+        let dir = dir.display();
+        let mut line =
+            format!("enrolled as {device} at {url}; papers in {dir}, certificate until {until}");
+        if let Some(ahead) = self.clock_ahead_ms {
+            let (seconds, way) = (ahead.abs() / 1_000, if ahead > 0 { "ahead" } else { "behind" });
+            line = format!("{line}\nthis clock is {seconds} s {way} of the gateway's: set it");
+        }
+        line
+    }
+
+    /// For programs.
+    #[must_use]
+    pub fn json(&self) -> String {
+        serde_json::json!({
+            "device": self.device,
+            "gateway": self.url.to_string(),
+            "gateway_id": self.gateway,
+            "dir": self.dir,
+            "certificate_until": self.certificate_until,
+            "clock_ahead_ms": self.clock_ahead_ms,
+        })
+        .to_string()
+    }
+}
+
 /// Why a device was not enrolled.
 #[derive(Debug, thiserror::Error)]
 pub enum EnrolError {

@@ -10,6 +10,7 @@ use std::{
 
 use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
+use tokio::signal::unix::{SignalKind, signal};
 use tracing::{info, warn};
 
 use super::{
@@ -32,9 +33,9 @@ use crate::{
 };
 
 /// How long one dial may take over both carriers.
-pub const DIAL_TIMEOUT: Duration = Duration::from_secs(15);
+pub(super) const DIAL_TIMEOUT: Duration = Duration::from_secs(15);
 /// A connection that stood this long was a good one: failures are counted anew after it.
-pub const STABLE_AFTER: Duration = Duration::from_secs(10);
+pub(super) const STABLE_AFTER: Duration = Duration::from_secs(10);
 /// How long channels may take to end when the agent stops; they are cut then.
 const STOP_GRACE: Duration = Duration::from_secs(2);
 
@@ -95,6 +96,38 @@ pub async fn run(options: Options, scope: &Scope) -> Result<(), AgentError> {
     agent.board.end_all("the agent stops");
     own.close(STOP_GRACE).await;
     Ok(())
+}
+
+/// Runs an enrolled agent until the process is asked to end (SIGTERM, SIGINT).
+///
+/// # Errors
+///
+/// As [`run`].
+pub async fn run_until_signalled(options: Options, scope: Scope) -> Result<(), AgentError> {
+    let asked = scope.clone();
+    scope.spawn("signals", async move {
+        signalled().await;
+        asked.ask();
+    });
+    let ran = run(options, &scope).await;
+    scope.close(Duration::ZERO).await;
+    ran
+}
+
+/// Ready on SIGTERM or SIGINT; never, where the system tells of neither.
+async fn signalled() {
+    let (Ok(mut terminate), Ok(mut interrupt)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        biased;
+        // Cancel-safe: `Signal::recv`, by its documentation.
+        _ = terminate.recv() => {}
+        // Cancel-safe: as above.
+        _ = interrupt.recv() => {}
+    }
 }
 
 /// One agent a directory: two would replace each other at the gateway for ever.

@@ -34,15 +34,15 @@ use crate::{
 };
 
 /// How long a join may take; the gateway's patience with an offer is 10 s in all.
-pub const JOIN_TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const JOIN_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long the seal's handshake may take, and how long a channel waits for it.
-pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// A UDP flow without a datagram for this long ends.
 ///
 /// # Source
 ///
 /// RFC 4787 section 4.3: at least two minutes.
-pub const FLOW_IDLE: Duration = Duration::from_secs(120);
+pub(super) const FLOW_IDLE: Duration = Duration::from_secs(120);
 /// The longest detail that a refusal tells, in characters.
 const DETAIL_CHARS_MAX: usize = 200;
 

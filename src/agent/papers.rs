@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// The file, in the agent's directory.
-pub const FILE: &str = "identity.json";
+pub(super) const FILE: &str = "identity.json";
 /// The file's version.
 const VERSION: u16 = 1;
 /// The longest file that is read, in bytes.
@@ -30,7 +30,7 @@ const FILE_BYTES_MAX: u64 = 256 * 1024;
 
 /// An enrolled device's papers, checked.
 #[derive(Clone)]
-pub struct Papers {
+pub(super) struct Papers {
     pub url: GatewayUrl,
     pub gateway: GatewayId,
     pub device: DeviceId,
@@ -60,7 +60,7 @@ struct Written {
 
 /// What enrolment makes papers of.
 #[derive(Debug)]
-pub struct Parts {
+pub(super) struct Parts {
     pub url: GatewayUrl,
     pub gateway: GatewayId,
     pub device: DeviceId,
@@ -115,7 +115,7 @@ impl Papers {
     /// # Errors
     ///
     /// [`PapersError`], naming the part.
-    pub fn new(parts: Parts) -> Result<Self, PapersError> {
+    pub(super) fn new(parts: Parts) -> Result<Self, PapersError> {
         let identity = Identity::from_pem(&parts.certificate, parts.key.expose())?;
         if identity.peer() != Some(PeerId::Device(parts.device.clone())) {
             return Err(PapersError::OtherDevice(parts.device));
@@ -142,7 +142,7 @@ impl Papers {
     /// # Errors
     ///
     /// [`PapersError`]; each says what to do.
-    pub fn load(dir: &Path) -> Result<Self, PapersError> {
+    pub(super) fn load(dir: &Path) -> Result<Self, PapersError> {
         let path = dir.join(FILE);
         let about = fs::metadata(&path).map_err(|source| match source.kind() {
             io::ErrorKind::NotFound => PapersError::NotEnrolled,
@@ -178,7 +178,7 @@ impl Papers {
     /// # Errors
     ///
     /// [`PapersError::Write`]; older papers are untouched then.
-    pub fn save(&self, dir: &Path) -> Result<(), PapersError> {
+    pub(super) fn save(&self, dir: &Path) -> Result<(), PapersError> {
         let written = Written {
             version: VERSION,
             url: self.url.to_string(),
@@ -200,7 +200,7 @@ impl Papers {
     /// # Errors
     ///
     /// [`PapersError`] when it is another key's or another device's.
-    pub fn renewed(&self, certificate: String) -> Result<Self, PapersError> {
+    pub(super) fn renewed(&self, certificate: String) -> Result<Self, PapersError> {
         Self::new(Parts {
             url: self.url.clone(),
             gateway: self.gateway.clone(),
@@ -218,7 +218,7 @@ impl Papers {
     /// # Errors
     ///
     /// When the key cannot sign.
-    pub fn request(&self) -> Result<String, IdentityError> {
+    pub(super) fn request(&self) -> Result<String, IdentityError> {
         NewKey::from_pem(self.key.expose())?.request_pem()
     }
 }
@@ -228,7 +228,7 @@ impl Papers {
 /// # Errors
 ///
 /// [`PapersError::Write`].
-pub fn prepare(dir: &Path) -> Result<(), PapersError> {
+pub(super) fn prepare(dir: &Path) -> Result<(), PapersError> {
     let fault = |source| PapersError::Write { dir: dir.to_owned(), source };
     fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(fault)?;
     replace(dir, ".probe", "").map_err(fault)?;

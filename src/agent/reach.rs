@@ -14,16 +14,16 @@ use super::ceiling::{Barred, Ceiling};
 use crate::machines::{Destination, Proto};
 
 /// How long a name may take to resolve.
-pub const RESOLVE_TIMEOUT: Duration = Duration::from_secs(3);
+pub(super) const RESOLVE_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long a target may take to accept, all its addresses together; under the gateway's 10 s for
 /// an offer.
-pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Addresses of one name that are tried at most.
-pub const ADDRESSES_MAX: usize = 4;
+pub(super) const ADDRESSES_MAX: usize = 4;
 
 /// A target that was reached.
 #[derive(Debug)]
-pub enum Reached {
+pub(super) enum Reached {
     Tcp(TcpStream),
     /// Connected: it takes datagrams from the target alone.
     Udp(UdpSocket),
@@ -31,7 +31,7 @@ pub enum Reached {
 
 /// Why a target was not reached.
 #[derive(Debug, thiserror::Error)]
-pub enum Unreached {
+pub(super) enum Unreached {
     #[error(transparent)]
     Barred(Barred),
     #[error("the name resolves to nothing")]
@@ -49,7 +49,10 @@ pub enum Unreached {
 /// # Errors
 ///
 /// [`Unreached`]; nothing was sent to a barred address.
-pub async fn reach(destination: &Destination, ceiling: &Ceiling) -> Result<Reached, Unreached> {
+pub(super) async fn reach(
+    destination: &Destination,
+    ceiling: &Ceiling,
+) -> Result<Reached, Unreached> {
     let addresses = allowed(destination, ceiling, resolve(destination).await?)?;
     match destination.proto {
         Proto::Tcp => {

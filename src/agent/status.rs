@@ -27,7 +27,7 @@ use super::{
 use crate::{clock::Wall, tasks::Scope};
 
 /// The socket, in the agent's directory; 0600.
-pub const SOCKET: &str = "agent.sock";
+pub(super) const SOCKET: &str = "agent.sock";
 /// How long one reader may take.
 const READER_TIMEOUT: Duration = Duration::from_secs(2);
 /// The longest report that is read, in bytes: every session and channel that the limits allow.
@@ -172,6 +172,13 @@ pub async fn status(dir: &Path) -> Result<Report, StatusError> {
 }
 
 impl Report {
+    /// For programs.
+    #[must_use]
+    pub fn json(&self) -> String {
+        // A report is text, numbers and lists: it can always be written.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
     /// For people.
     #[must_use]
     pub fn table(&self) -> String {

@@ -11,25 +11,25 @@ use tokio::sync::watch;
 use crate::tasks::{Scope, Stop};
 
 /// How often the file is looked at; with the cut itself, "off" holds well within a second.
-pub const LOOK_EVERY: Duration = Duration::from_millis(300);
+pub(super) const LOOK_EVERY: Duration = Duration::from_millis(300);
 
 /// The switch of this device.
 #[derive(Clone, Debug)]
-pub struct LocalSwitch {
+pub(super) struct LocalSwitch {
     path: Option<PathBuf>,
     seen: watch::Sender<bool>,
 }
 
 impl LocalSwitch {
     /// The switch at `path`, already looked at; without a path it is always on.
-    pub async fn new(path: Option<PathBuf>) -> Self {
+    pub(super) async fn new(path: Option<PathBuf>) -> Self {
         let switch = Self { path, seen: watch::Sender::new(false) };
         switch.allows().await;
         switch
     }
 
     /// Looks, and says whether remote access is allowed here now.
-    pub async fn allows(&self) -> bool {
+    pub(super) async fn allows(&self) -> bool {
         let allows = match &self.path {
             None => true,
             Some(path) => tokio::fs::metadata(path).await.is_ok_and(|about| about.is_file()),
@@ -40,18 +40,18 @@ impl LocalSwitch {
 
     /// What was seen last; changes are told.
     #[must_use]
-    pub fn watch(&self) -> watch::Receiver<bool> {
+    pub(super) fn watch(&self) -> watch::Receiver<bool> {
         self.seen.subscribe()
     }
 
     /// Whether there is a file to look at.
     #[must_use]
-    pub fn is_used(&self) -> bool {
+    pub(super) fn is_used(&self) -> bool {
         self.path.is_some()
     }
 
     /// Looks again and again, in a task of `scope`, until that is asked to stop.
-    pub fn look_on(&self, scope: &Scope) {
+    pub(super) fn look_on(&self, scope: &Scope) {
         if self.is_used() {
             scope.spawn("local switch", self.clone().look(scope.stop()));
         }
