@@ -38,9 +38,7 @@ mod views;
 use std::sync::Arc;
 
 pub use door::Door;
-pub use passwords::{
-    PASSWORD_BYTES_MAX, PASSWORD_CHARS_MIN, PasswordError, hash_password,
-};
+pub use passwords::{PASSWORD_BYTES_MAX, PASSWORD_CHARS_MIN, PasswordError, hash_password};
 
 use crate::{broker::Broker, store::Store, tasks::Scope, tls::Ca};
 

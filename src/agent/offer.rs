@@ -240,8 +240,7 @@ impl Offers {
         let (meter, pools) = (&place.meter, &self.agent.pools);
         let ended = match reached {
             Reached::Tcp(socket) => seal::pump_tcp(socket, leg, keys, meter, pools).await,
-            // Datagrams are not sealed yet.
-            Reached::Udp(_) => Ok(seal::PumpEnd::Idle),
+            Reached::Udp(flow) => seal::pump_udp(flow, leg, keys, meter, pools, FLOW_IDLE).await,
         };
         match ended {
             Ok(how) => debug!(%destination, ?how, "channel closed"),

@@ -137,10 +137,8 @@ pub(super) async fn certificate(
     let (peer, now) = (PeerId::Person(caller.person.id.clone()), Now::read().wall);
     let left = caller.until.0.saturating_sub(now.0);
     let life = Duration::from_millis(u64::try_from(left).unwrap_or(0));
-    let issued = desk
-        .ca
-        .issue(&request, &peer, life, now)
-        .map_err(|fault| Problem::internal(&fault))?;
+    let issued =
+        desk.ca.issue(&request, &peer, life, now).map_err(|fault| Problem::internal(&fault))?;
     let mut entry = entry_of(&caller, Event::KeyCertified);
     entry.new = Some(issued.key.to_string());
     desk.store.record(&entry).await?;
