@@ -133,14 +133,13 @@ impl Conversation {
         let (said, queue) = mpsc::channel(SAID_MAX);
         scope.spawn("say", say(writer, queue, closer));
         let expected = Expected { verifier: papers.verifier, device: papers.device.clone(), nonce };
-        let identity = papers.identity.certified().map_err(|e| Left::Setup(exit::one_line(&e)))?;
         agent.is_connected(carrier);
         info!(%carrier, device = %papers.device, gateway = %agent.url(), build = welcome.build, "connected");
         let offers = Offers {
             agent: Arc::clone(agent),
             expected,
             offset_ms,
-            identity: Arc::new(identity),
+            identity: papers.identity.clone(),
             legs,
             said: said.clone(),
         };

@@ -27,6 +27,7 @@ use crate::{
     relay::{Leg, Meter},
     seal::{self, ChannelSpent, HandshakeError, Pin},
     tasks::Scope,
+    tls::Identity,
     token::JoinToken,
     transport::{JoinError, LegDialer},
     warrant::{SignedWarrant, Warrant},
@@ -35,8 +36,6 @@ use crate::{
 
 /// How long a join may take; the gateway's patience with an offer is 10 s in all.
 pub(super) const JOIN_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long the seal's handshake may take, and how long a channel waits for it.
-pub(super) const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// A UDP flow without a datagram for this long ends.
 ///
 /// # Source
@@ -64,7 +63,7 @@ pub(super) struct Offers {
     pub(super) expected: Expected,
     /// The gateway's clock less this one's.
     pub(super) offset_ms: i64,
-    pub(super) identity: seal::Identity,
+    pub(super) identity: Identity,
     pub(super) legs: LegDialer,
     pub(super) said: mpsc::Sender<AgentSays>,
 }
@@ -210,11 +209,7 @@ impl Offers {
         let leg = self.join(token).await?;
         let pin = Pin { peer: PeerId::Person(warrant.person.clone()), key: warrant.technician_key };
         let shaken = seal::accept(leg, &self.identity, &pin, &warrant.session);
-        let keys = tokio::time::timeout(HANDSHAKE_TIMEOUT, shaken)
-            .await
-            .map_err(|_| Refusal::NoKeys)?
-            .map_err(Refusal::Handshake)?;
-        place.has_keys(keys);
+        place.has_keys(shaken.await.map_err(Refusal::Handshake)?);
         let case = warrant.case.as_ref().map_or("none", |case| case.as_str());
         info!(session = %warrant.session, person = warrant.person_name, case, tunnel = %warrant.tunnel, "session begins");
         Ok(())
@@ -228,7 +223,7 @@ impl Offers {
         token: &JoinToken,
         place: &mut Place,
     ) -> Result<(), Refusal> {
-        let keys = tokio::time::timeout(HANDSHAKE_TIMEOUT, place.keys())
+        let keys = tokio::time::timeout(seal::HANDSHAKE_TIME_MAX, place.keys())
             .await
             .map_err(|_| Refusal::NoKeys)?
             .channel(channel)

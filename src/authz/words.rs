@@ -176,6 +176,7 @@ fn role(permission: Permission, request: &Request, standing: &Standing<'_>) -> W
         Action::EditTunnels(_) => "edit tunnels",
         Action::PairDevice(_) => "pair edge devices",
         Action::ManageDevices => "manage edge devices",
+        Action::ManageAssets => "manage assets",
         Action::ManagePeople => "manage people",
     };
     let within = match (standing.relation, &standing.object) {
