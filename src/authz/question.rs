@@ -7,7 +7,7 @@ use std::{
 };
 
 use cedar_policy::{
-    Context, Entities, Entity, EntityId, EntityTypeName, EntityUid, ParseErrors, Request,
+    Context, Entities, Entity, EntityId, EntityTypeName, EntityUid, Request,
     RestrictedExpression as Value, Schema,
 };
 
@@ -51,14 +51,15 @@ struct Types {
     machine: EntityTypeName,
 }
 
-static TYPES: LazyLock<Result<Types, ParseErrors>> = LazyLock::new(|| {
+static TYPES: LazyLock<Result<Types, Unaskable>> = LazyLock::new(|| {
+    let name = |name| EntityTypeName::from_str(name).map_err(Unaskable::new);
     Ok(Types {
-        action: EntityTypeName::from_str("Action")?,
-        person: EntityTypeName::from_str("Person")?,
-        tenant: EntityTypeName::from_str("Tenant")?,
-        case: EntityTypeName::from_str("Case")?,
-        asset: EntityTypeName::from_str("Asset")?,
-        machine: EntityTypeName::from_str("Machine")?,
+        action: name("Action")?,
+        person: name("Person")?,
+        tenant: name("Tenant")?,
+        case: name("Case")?,
+        asset: name("Asset")?,
+        machine: name("Machine")?,
     })
 });
 

@@ -187,15 +187,13 @@ fn role(permission: Permission, request: &Request, standing: &Standing<'_>) -> W
         (Some(Relation::Own) | None, _) => "",
     };
     let helpful = own_roles(permission, standing);
-    let remedy = if helpful.is_empty() {
-        match request.action {
-            Action::UseTunnel { via: Via::Asset(_), .. } => {
-                "a provider reaches a machine through a shared case alone: open one".to_owned()
-            }
-            _ => "nobody on your side may: ask the machine's operator".to_owned(),
+    let via_asset = matches!(request.action, Action::UseTunnel { via: Via::Asset(_), .. });
+    let remedy = match helpful.as_slice() {
+        [] if via_asset => {
+            "a provider reaches a machine through a shared case alone: open one".to_owned()
         }
-    } else {
-        format!("this takes the role {}: ask your company's Tenant Admin", one_of(&helpful))
+        [] => "nobody on your side may: ask the machine's operator".to_owned(),
+        some => format!("this takes the role {}: ask your company's Tenant Admin", one_of(some)),
     };
     Words::new(format!("your roles let you {deed}{within}"), remedy)
 }
