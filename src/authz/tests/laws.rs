@@ -161,6 +161,7 @@ fn actions() -> impl Strategy<Value = Action> {
         Action::EditTunnels(asset()),
         Action::PairDevice(asset()),
         Action::ManageDevices,
+        Action::ManageAssets,
         Action::ManagePeople,
     ]);
     prop_oneof![starts(), others]

@@ -233,6 +233,7 @@ fn the_whole_product_is_as_it_was_agreed() {
     let own = vec![
         ("manage people", Action::ManagePeople),
         ("manage edge devices", Action::ManageDevices),
+        ("manage machines", Action::ManageAssets),
     ];
     let title = "9. ONE'S OWN COMPANY";
     print(&mut text, title, &plain_table(&World::asset_level(), &own));
