@@ -128,4 +128,12 @@ impl Case {
             Kind::ProviderInternal { .. } => None,
         }
     }
+
+    /// Puts the switch in place; a provider-internal case has none, and stays without.
+    pub fn set_switch(&mut self, to: Switch) {
+        match &mut self.kind {
+            Kind::Shared { switch, .. } | Kind::OperatorInternal { switch, .. } => *switch = to,
+            Kind::ProviderInternal { .. } => {}
+        }
+    }
 }

@@ -48,3 +48,15 @@ pub use rows::{Listed, PAGE_ROWS_MAX, Page};
 pub use seed::{Seed, SeedPerson};
 pub use sessions::{Ended, EndedSession, Requested, SessionAsk, SessionRow, SessionState, Started};
 pub use tunnels::NewTunnel;
+
+use std::str::FromStr;
+
+use crate::ids::InvalidId;
+
+/// A new id; ids sort by the time at which they were made.
+fn fresh_id<T: FromStr<Err = InvalidId>>() -> Result<T, StoreError> {
+    uuid::Uuid::now_v7().to_string().parse().map_err(|fault: InvalidId| StoreError::Unreadable {
+        table: "ids",
+        fault: fault.to_string(),
+    })
+}

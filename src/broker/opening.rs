@@ -126,6 +126,7 @@ fn in_words(fault: &StoreError) -> &'static str {
         | StoreError::Newer { .. }
         | StoreError::Locked { .. }
         | StoreError::NotEmpty
+        | StoreError::KeyTaken
         | StoreError::Unreadable { .. }
         | StoreError::NoRandomness(_)
         | StoreError::Sql(_) => {

@@ -69,6 +69,7 @@ impl From<StoreError> for Problem {
             | StoreError::Newer { .. }
             | StoreError::Locked { .. }
             | StoreError::NotEmpty
+            | StoreError::KeyTaken
             | StoreError::Unreadable { .. }
             | StoreError::NoRandomness(_)
             | StoreError::Sql(_) => Self::internal(&fault),

@@ -51,8 +51,8 @@ impl SessionView {
             asset: desk.asset_name(&row.asset).await?,
             person: desk.person_name(&row.person).await?,
             tenant: desk.tenant_name(&row.tenant).await?,
+            case: row.case().cloned(),
             id: row.id,
-            case: row.case,
             tunnel: row.tunnel_name,
             device: row.device,
             state: match row.state {

@@ -1,12 +1,29 @@
 //! Edge devices: made, enrolled, paired, revoked.
 
-use super::{By, Store, StoreError, WriteError, Written};
+use std::time::Duration;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use sqlx::SqliteConnection;
+
+use super::{
+    By, Conflict, Object, Store, StoreError, Subject, WriteError, Written,
+    act::{Act, Allowed, Ask},
+    rows::Cells,
+};
 use crate::{
+    audit::{Actor, Entry, Event},
+    authz::Action,
     clock::{Now, Wall},
     ids::{AssetId, DeviceId, KeyDigest, TenantId},
     machines::{Asset, Device},
-    secret::SecretText,
+    secret::{Secret, SecretText},
 };
+
+/// How long an enrolment token may be spent.
+pub const ENROLMENT_LASTS: Duration = Duration::from_secs(24 * 60 * 60);
+/// An enrolment token's length: 256 bits that nobody guesses.
+const TOKEN_BYTES: usize = 32;
 
 /// A device that somebody wants, in the tenant of who asks.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,7 +69,22 @@ impl Store {
         new: &NewDevice,
         now: Now,
     ) -> Result<Written<Device>, WriteError> {
-        unimplemented!()
+        if new.name.trim().is_empty() || new.name.len() > 200 {
+            return Err(Conflict::Invalid("a device's name has 1 to 200 bytes").into());
+        }
+        let mut allowed = self.managing_devices(by, None, now).await?;
+        let Some(owner) = allowed.tenant().cloned() else { return Err(allowed.not_found().await) };
+        let id = match &new.id {
+            Some(id) => id.clone(),
+            None => super::fresh_id()?,
+        };
+        if device_of(allowed.rows(), &id).await?.is_some() {
+            return Err(Conflict::Exists(format!("a device {id}")).into());
+        }
+        let device = Device { id, owner, name: new.name.clone(), key: None, active: true };
+        insert_device(allowed.rows(), &device).await?;
+        told(&mut allowed, &device, Event::DeviceCreated);
+        Ok(allowed.written(device).await?)
     }
 
     /// A new one-time token for a device; those given out before are void.
@@ -66,7 +98,27 @@ impl Store {
         device: &DeviceId,
         now: Now,
     ) -> Result<Written<Enrolment>, WriteError> {
-        unimplemented!()
+        let mut allowed = self.managing_devices(by, Some(device), now).await?;
+        let Some(device) = own(&mut allowed, device).await? else {
+            return Err(allowed.not_found().await);
+        };
+        if !device.active {
+            return Err(Conflict::Invalid("the device was revoked; create a new one").into());
+        }
+        let token = fresh_token()?;
+        let expires = now.wall.plus(ENROLMENT_LASTS);
+        sqlx::query("DELETE FROM enrolments WHERE device = $1 AND used_at IS NULL")
+            .bind(device.id.as_str())
+            .execute(allowed.rows())
+            .await?;
+        sqlx::query("INSERT INTO enrolments (digest, device, expires) VALUES ($1, $2, $3)")
+            .bind(token_digest(&token))
+            .bind(device.id.as_str())
+            .bind(expires.0)
+            .execute(allowed.rows())
+            .await?;
+        told(&mut allowed, &device, Event::EnrolmentIssued);
+        Ok(allowed.written(Enrolment { token, expires }).await?)
     }
 
     /// Spends a token and registers `key` as the device's, in one transaction.
@@ -80,7 +132,24 @@ impl Store {
         key: KeyDigest,
         now: Now,
     ) -> Result<Device, EnrolError> {
-        unimplemented!()
+        let mut act = self.act().await?;
+        match spend(&mut act, token, key, now).await {
+            Ok(device) => {
+                device_told(&mut act, &device, Event::DeviceEnrolled, now);
+                act.commit().await?;
+                Ok(device)
+            }
+            // What the token was meant for is known, and somebody holds it who should not.
+            Err(fault @ (EnrolError::Used | EnrolError::Expired | EnrolError::Revoked)) => {
+                drop(act);
+                let mut entry = Entry::new(now.wall, Actor::Nobody, Event::EnrolmentRefused);
+                entry.done = false;
+                entry.reason = Some(fault.to_string());
+                self.record(&entry).await?;
+                Err(fault)
+            }
+            Err(fault) => Err(fault),
+        }
     }
 
     /// Puts `new` in the place of the device's key `old`.
@@ -95,7 +164,18 @@ impl Store {
         new: KeyDigest,
         now: Now,
     ) -> Result<Device, EnrolError> {
-        unimplemented!()
+        let mut act = self.act().await?;
+        let found = device_of(act.rows(), device).await?.filter(|one| one.key == Some(old));
+        let Some(mut found) = found else { return Err(EnrolError::Unknown) };
+        if !found.active {
+            return Err(EnrolError::Revoked);
+        }
+        key_free(act.rows(), new, device).await?;
+        found.key = Some(new);
+        write_device(act.rows(), &found).await?;
+        device_told(&mut act, &found, Event::DeviceRenewed, now);
+        act.commit().await?;
+        Ok(found)
     }
 
     /// No longer lets the device's key in.
@@ -109,7 +189,18 @@ impl Store {
         device: &DeviceId,
         now: Now,
     ) -> Result<Written<Device>, WriteError> {
-        unimplemented!()
+        let mut allowed = self.managing_devices(by, Some(device), now).await?;
+        let Some(mut device) = own(&mut allowed, device).await? else {
+            return Err(allowed.not_found().await);
+        };
+        device.active = false;
+        write_device(allowed.rows(), &device).await?;
+        sqlx::query("DELETE FROM enrolments WHERE device = $1 AND used_at IS NULL")
+            .bind(device.id.as_str())
+            .execute(allowed.rows())
+            .await?;
+        told(&mut allowed, &device, Event::DeviceRevoked);
+        Ok(allowed.written(device).await?)
     }
 
     /// Pairs a device with an asset, in place of the one before; with none: unpairs.
@@ -124,7 +215,39 @@ impl Store {
         device: Option<&DeviceId>,
         now: Now,
     ) -> Result<Written<Asset>, WriteError> {
-        unimplemented!()
+        let subject = Subject::asset(by.person.clone(), asset.clone());
+        let object = Some(format!("asset/{asset}"));
+        let ask = Ask { by, subject, refused: Event::Refused, object, now };
+        let mut allowed = self.judged(ask, |_| Action::PairDevice(asset.clone())).await?;
+        let Some(mut asset) = allowed.facts.asset.clone() else {
+            return Err(allowed.not_found().await);
+        };
+        if let Some(wanted) = device {
+            // One's own devices alone: another tenant's is not known to be there.
+            match own(&mut allowed, wanted).await? {
+                None => return Err(allowed.not_found().await),
+                Some(device) if !device.active => {
+                    return Err(Conflict::Invalid("the device was revoked").into());
+                }
+                Some(_) => {}
+            }
+        }
+        let before = std::mem::replace(&mut asset.device, device.cloned());
+        sqlx::query("UPDATE assets SET device = $2 WHERE id = $1")
+            .bind(asset.id.as_str())
+            .bind(device.map(DeviceId::as_str))
+            .execute(allowed.rows())
+            .await?;
+        allowed.touch(Object::Asset(asset.id.clone()));
+        for touched in before.iter().chain(device) {
+            allowed.touch(Object::Device(touched.clone()));
+        }
+        let event = if device.is_some() { Event::DevicePaired } else { Event::DeviceUnpaired };
+        allowed.tell(event, |entry| {
+            entry.old = before.as_ref().map(ToString::to_string);
+            entry.new = device.map(ToString::to_string);
+        });
+        Ok(allowed.written(asset).await?)
     }
 
     /// A device, whoever asks.
@@ -133,7 +256,8 @@ impl Store {
     ///
     /// [`StoreError`].
     pub async fn device(&self, device: &DeviceId) -> Result<Option<Device>, StoreError> {
-        unimplemented!()
+        let mut reading = self.reading().await?;
+        device_of(&mut reading, device).await
     }
 
     /// A tenant's devices.
@@ -142,6 +266,166 @@ impl Store {
     ///
     /// [`StoreError`].
     pub async fn devices(&self, owner: &TenantId) -> Result<Vec<Device>, StoreError> {
-        unimplemented!()
+        let mut reading = self.reading().await?;
+        let rows = sqlx::query(
+            "SELECT id, owner, name, key_digest, active FROM devices WHERE owner = $1 ORDER BY id",
+        )
+        .bind(owner.as_str())
+        .fetch_all(&mut *reading)
+        .await?;
+        rows.iter().map(|row| device_in(&Cells::of("devices", row))).collect()
     }
+}
+
+impl Store {
+    async fn managing_devices(
+        &self,
+        by: &By,
+        device: Option<&DeviceId>,
+        now: Now,
+    ) -> Result<Allowed, WriteError> {
+        let object = device.map(|device| format!("device/{device}"));
+        let subject = Subject::of(by.person.clone());
+        let ask = Ask { by, subject, refused: Event::Refused, object, now };
+        self.judged(ask, |_| Action::ManageDevices).await
+    }
+}
+
+impl From<sqlx::Error> for EnrolError {
+    fn from(fault: sqlx::Error) -> Self {
+        Self::Store(fault.into())
+    }
+}
+
+fn fresh_token() -> Result<SecretText, StoreError> {
+    let bytes = Secret::<TOKEN_BYTES>::fresh()?;
+    Ok(SecretText::new(URL_SAFE_NO_PAD.encode(bytes.expose())))
+}
+
+fn token_digest(token: &SecretText) -> String {
+    URL_SAFE_NO_PAD.encode(digest(&SHA256, token.expose().trim().as_bytes()))
+}
+
+/// Marks the token spent and gives the device its key.
+async fn spend(
+    act: &mut Act,
+    token: &SecretText,
+    key: KeyDigest,
+    now: Now,
+) -> Result<Device, EnrolError> {
+    let token = token_digest(token);
+    let row = sqlx::query("SELECT device, expires, used_at FROM enrolments WHERE digest = $1")
+        .bind(&token)
+        .fetch_optional(act.rows())
+        .await?
+        .ok_or(EnrolError::Unknown)?;
+    let cells = Cells::of("enrolments", &row);
+    if cells.wall_or_none("used_at")?.is_some() {
+        return Err(EnrolError::Used);
+    }
+    if cells.wall("expires")? <= now.wall {
+        return Err(EnrolError::Expired);
+    }
+    let device: DeviceId = cells.id("device")?;
+    let mut device = device_of(act.rows(), &device).await?.ok_or(EnrolError::Unknown)?;
+    if !device.active {
+        return Err(EnrolError::Revoked);
+    }
+    key_free(act.rows(), key, &device.id).await?;
+    device.key = Some(key);
+    write_device(act.rows(), &device).await?;
+    sqlx::query("UPDATE enrolments SET used_at = $2 WHERE digest = $1")
+        .bind(&token)
+        .bind(now.wall.0)
+        .execute(act.rows())
+        .await?;
+    Ok(device)
+}
+
+/// Refuses a key that another device has.
+async fn key_free(
+    conn: &mut SqliteConnection,
+    key: KeyDigest,
+    device: &DeviceId,
+) -> Result<(), EnrolError> {
+    let other = sqlx::query("SELECT id FROM devices WHERE key_digest = $1 AND id <> $2")
+        .bind(key.to_string())
+        .bind(device.as_str())
+        .fetch_optional(conn)
+        .await?;
+    if other.is_some() { Err(EnrolError::KeyTaken) } else { Ok(()) }
+}
+
+/// The device, if the tenant of who asks owns it.
+async fn own(allowed: &mut Allowed, device: &DeviceId) -> Result<Option<Device>, StoreError> {
+    let found = device_of(allowed.rows(), device).await?;
+    Ok(found.filter(|one| Some(&one.owner) == allowed.tenant()))
+}
+
+fn told(allowed: &mut Allowed, device: &Device, event: Event) {
+    allowed.touch(Object::Device(device.id.clone()));
+    allowed.tell(event, |entry| {
+        entry.object = Some(format!("device/{}", device.id));
+        entry.new = Some(device.name.clone());
+    });
+}
+
+fn device_told(act: &mut Act, device: &Device, event: Event, now: Now) {
+    act.touch(Object::Device(device.id.clone()));
+    let mut entry = Entry::new(now.wall, Actor::Device(device.id.clone()), event);
+    entry.actor_name.clone_from(&device.name);
+    entry.tenant = Some(device.owner.clone());
+    entry.object = Some(format!("device/{}", device.id));
+    entry.new = device.key.map(|key| key.to_string());
+    act.tell(entry);
+}
+
+pub(super) async fn insert_device(
+    conn: &mut SqliteConnection,
+    device: &Device,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO devices (id, owner, name, key_digest, active) VALUES ($1, $2, $3, $4, $5)",
+    )
+    .bind(device.id.as_str())
+    .bind(device.owner.as_str())
+    .bind(&device.name)
+    .bind(device.key.map(|key| key.to_string()))
+    .bind(i64::from(device.active))
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Writes what may change of a device.
+async fn write_device(conn: &mut SqliteConnection, device: &Device) -> Result<(), StoreError> {
+    sqlx::query("UPDATE devices SET name = $2, key_digest = $3, active = $4 WHERE id = $1")
+        .bind(device.id.as_str())
+        .bind(&device.name)
+        .bind(device.key.map(|key| key.to_string()))
+        .bind(i64::from(device.active))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+pub(super) fn device_in(cells: &Cells<'_>) -> Result<Device, StoreError> {
+    Ok(Device {
+        id: cells.id("id")?,
+        owner: cells.id("owner")?,
+        name: cells.text("name")?,
+        key: cells.id_or_none("key_digest")?,
+        active: cells.flag("active")?,
+    })
+}
+
+pub(super) async fn device_of(
+    conn: &mut SqliteConnection,
+    device: &DeviceId,
+) -> Result<Option<Device>, StoreError> {
+    let row = sqlx::query("SELECT id, owner, name, key_digest, active FROM devices WHERE id = $1")
+        .bind(device.as_str())
+        .fetch_optional(conn)
+        .await?;
+    row.map(|row| device_in(&Cells::of("devices", &row))).transpose()
 }

@@ -31,6 +31,8 @@ pub enum StoreError {
     NotEmpty,
     #[error("a row of {table} cannot be read: {fault}")]
     Unreadable { table: &'static str, fault: String },
+    #[error("this key is somebody else's; make a new one")]
+    KeyTaken,
     #[error(transparent)]
     NoRandomness(#[from] NoRandomness),
     #[error("the database failed")]
@@ -61,4 +63,28 @@ pub enum Conflict {
     TenantRole,
     #[error("{0}")]
     Invalid(&'static str),
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(fault: sqlx::Error) -> Self {
+        match &fault {
+            sqlx::Error::PoolTimedOut => Self::Busy,
+            // SQLITE_FULL and SQLITE_BUSY; extended codes keep the primary one in the low byte.
+            sqlx::Error::Database(said) => {
+                match said.code().and_then(|code| code.parse::<i64>().ok()).map(|code| code & 0xff)
+                {
+                    Some(13) => Self::Full,
+                    Some(5) => Self::Busy,
+                    _ => Self::Sql(fault),
+                }
+            }
+            _ => Self::Sql(fault),
+        }
+    }
+}
+
+impl From<sqlx::Error> for WriteError {
+    fn from(fault: sqlx::Error) -> Self {
+        Self::Store(fault.into())
+    }
 }

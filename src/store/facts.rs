@@ -1,9 +1,15 @@
 //! The rows that one decision reads, in one read transaction.
 
-use super::{Store, StoreError};
+use sqlx::SqliteConnection;
+
+use super::{Store, StoreError, cases, devices, machines, people, rows::Cells, tunnels};
 use crate::{
-    authz::Facts,
-    ids::{AssetId, CaseId, MachineId, Name, PersonId, SessionId, TunnelId},
+    authz::{Action, Assignee, Decision, DeviceFacts, Facts, LimitFacts, Request, decide},
+    cases::{Case, Kind},
+    clock::Wall,
+    ids::{AssetId, CaseId, MachineId, Name, PersonId, Revision, SessionId, TenantId, TunnelId},
+    machines::{Asset, CustomerMachine, Link, Tunnel},
+    tenancy::Person,
 };
 
 /// What a decision is about.
@@ -71,6 +77,167 @@ impl Store {
     ///
     /// [`StoreError`].
     pub async fn facts(&self, subject: &Subject) -> Result<Facts, StoreError> {
-        unimplemented!()
+        let mut reading = self.reading().await?;
+        load(self, &mut reading, subject).await
     }
+
+    /// Whether `subject.who` may do `action` now, as the rows under `conn` stand.
+    pub(super) async fn allows(
+        &self,
+        conn: &mut SqliteConnection,
+        subject: &Subject,
+        action: Action,
+        now: Wall,
+    ) -> Result<bool, StoreError> {
+        let facts = load(self, conn, subject).await?;
+        let request = Request { who: subject.who.clone(), action, at: now };
+        Ok(matches!(decide(request, &facts), Decision::Allow(_)))
+    }
+}
+
+/// [`Store::facts`], within a transaction.
+pub(super) async fn load(
+    store: &Store,
+    conn: &mut SqliteConnection,
+    subject: &Subject,
+) -> Result<Facts, StoreError> {
+    let (revision, person) = revision_and_person(conn, &subject.who).await?;
+    let mut facts = Facts { revision, person, ..Facts::default() };
+    facts.assignments = people::assignments_of(conn, &subject.who).await?;
+    if let Some(case) = &subject.case {
+        facts.case = cases::case_of(conn, case).await?;
+    }
+    let asset = match &facts.case {
+        Some(case) => case.asset(),
+        None => subject.asset.as_ref(),
+    };
+    if let Some(asset) = asset.cloned() {
+        facts.asset = machines::asset_of(conn, &asset).await?;
+    }
+    facts.machine = machine(conn, subject, &facts).await?;
+    tenants(conn, &mut facts).await?;
+    if let Some(key) = &subject.tunnel {
+        facts.tunnel = tunnel(conn, key, facts.asset.as_ref()).await?;
+    }
+    let paired = facts.asset.as_ref().and_then(|asset| asset.device.clone());
+    if let Some(paired) = paired {
+        let device = devices::device_of(conn, &paired).await?;
+        facts.device = device.map(|device| {
+            let presence = store.0.presence.presence(&device.id);
+            DeviceFacts { device, presence }
+        });
+    }
+    if let Some(assignee) = &subject.assignee {
+        facts.assignee = whom(conn, assignee).await?;
+    }
+    facts.limits = limits(store, conn, subject, facts.device.as_ref()).await?;
+    Ok(facts)
+}
+
+async fn revision_and_person(
+    conn: &mut SqliteConnection,
+    who: &PersonId,
+) -> Result<(Revision, Option<Person>), StoreError> {
+    let row = sqlx::query(
+        "SELECT c.value, p.id, p.tenant, p.email, p.name, p.active \
+         FROM counters c LEFT JOIN people p ON p.id = $1 WHERE c.name = 'revision'",
+    )
+    .bind(who.as_str())
+    .fetch_one(conn)
+    .await?;
+    let cells = Cells::of("people", &row);
+    let person = match cells.text_or_none("id")? {
+        Some(_) => Some(people::person_in(&cells)?),
+        None => None,
+    };
+    Ok((Revision(cells.count("value")?), person))
+}
+
+/// The customer machine behind the subject. A shared case is its own provider's or nobody's; else
+/// the asker's own comes first, and one that is linked before one that is proposed.
+async fn machine(
+    conn: &mut SqliteConnection,
+    subject: &Subject,
+    facts: &Facts,
+) -> Result<Option<CustomerMachine>, StoreError> {
+    let named = match facts.case.as_ref().map(|case| &case.kind) {
+        Some(Kind::ProviderInternal { machine, .. }) => Some(machine),
+        Some(Kind::Shared { .. } | Kind::OperatorInternal { .. }) => None,
+        None => subject.machine.as_ref(),
+    };
+    if let Some(machine) = named {
+        return machines::machine_of(conn, machine).await;
+    }
+    let Some(asset) = &facts.asset else { return Ok(None) };
+    let found = machines::machines_on(conn, &asset.id).await?;
+    let own = facts.person.as_ref().map(|person| &person.tenant);
+    let provider = facts.case.as_ref().and_then(Case::provider);
+    Ok(found
+        .into_iter()
+        .filter(|one| provider.is_none_or(|provider| one.provider == *provider))
+        .min_by_key(|one| (Some(&one.provider) != own, !matches!(one.link, Link::Linked { .. }))))
+}
+
+/// The tenants of the person, the asset and the machine, in one query.
+async fn tenants(conn: &mut SqliteConnection, facts: &mut Facts) -> Result<(), StoreError> {
+    let person = facts.person.as_ref().map(|person| person.tenant.clone());
+    let operator = facts.asset.as_ref().map(|asset| asset.operator.clone());
+    let provider = facts.machine.as_ref().map(|machine| machine.provider.clone());
+    let wanted = [&person, &operator, &provider].map(Option::as_ref);
+    let found = people::tenants_of(conn, wanted).await?;
+    let pick =
+        |id: Option<TenantId>| found.iter().find(|one| Some(&one.id) == id.as_ref()).cloned();
+    facts.tenant = pick(person);
+    facts.operator = pick(operator);
+    facts.provider = pick(provider);
+    Ok(())
+}
+
+async fn tunnel(
+    conn: &mut SqliteConnection,
+    key: &TunnelKey,
+    asset: Option<&Asset>,
+) -> Result<Option<Tunnel>, StoreError> {
+    match (key, asset) {
+        (TunnelKey::Id(id), _) => tunnels::tunnel_of(conn, id).await,
+        (TunnelKey::Name(name), Some(asset)) => tunnels::tunnel_named(conn, &asset.id, name).await,
+        (TunnelKey::Name(_), None) => Ok(None),
+    }
+}
+
+async fn whom(
+    conn: &mut SqliteConnection,
+    assignee: &PersonId,
+) -> Result<Option<Assignee>, StoreError> {
+    let Some(person) = people::person_of(conn, assignee).await? else { return Ok(None) };
+    let held = people::assignments_of(conn, assignee).await?;
+    Ok(Some(Assignee { person, roles: held.into_iter().map(|one| one.role).collect() }))
+}
+
+/// Live sessions beside the subject's own, counted as the transaction sees them: exact.
+async fn limits(
+    store: &Store,
+    conn: &mut SqliteConnection,
+    subject: &Subject,
+    device: Option<&DeviceFacts>,
+) -> Result<LimitFacts, StoreError> {
+    let row = sqlx::query(
+        "SELECT (SELECT COUNT(*) FROM sessions \
+                 WHERE ended_at IS NULL AND person = $1 AND id <> $3) AS of_person, \
+                (SELECT COUNT(*) FROM sessions \
+                 WHERE ended_at IS NULL AND device = $2 AND id <> $3) AS of_device",
+    )
+    .bind(subject.who.as_str())
+    .bind(device.map_or("", |facts| facts.device.id.as_str()))
+    .bind(subject.session.as_ref().map_or("", |session| session.as_str()))
+    .fetch_one(conn)
+    .await?;
+    let cells = Cells::of("sessions", &row);
+    let count = |column| cells.count(column).map(|n| u32::try_from(n).unwrap_or(u32::MAX));
+    Ok(LimitFacts {
+        sessions_of_person: count("of_person")?,
+        sessions_of_device: count("of_device")?,
+        sessions_of_person_max: store.0.limits.sessions_of_person,
+        sessions_of_device_max: store.0.limits.sessions_of_device,
+    })
 }

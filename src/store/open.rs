@@ -1,12 +1,34 @@
 //! Opening the file, and refusing one that is not ours.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    fs::{File, OpenOptions},
+    io,
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
-use super::StoreError;
-use crate::authz::PresenceOf;
+use rustix::fs::{FlockOperation, flock, statvfs};
+use sqlx::{
+    Row, Sqlite, SqlitePool, Transaction,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+use tokio::sync::{Semaphore, broadcast};
+
+use super::{Change, StoreError};
+use crate::{audit::Head, authz::PresenceOf};
 
 /// Kept free on the database's disk for audit: below it nothing starts.
 pub const FREE_BYTES_MIN: u64 = 256 * 1024 * 1024;
+/// Connections that read beside the one that writes.
+const READERS: u32 = 4;
+/// How long a caller waits for the writer's turn, or for a reader; past it, [`StoreError::Busy`].
+pub(super) const TURN_WAIT: Duration = Duration::from_secs(5);
+/// Changes that a reader may lag behind before it has to ask for those that it missed.
+const CHANGES_KEPT: usize = 1024;
+/// The schema that this program writes.
+const SCHEMA: i64 = 1;
 
 /// What the store lets in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,10 +49,23 @@ impl Default for Limits {
 
 /// The database; a handle that may be cloned.
 #[derive(Clone, Debug)]
-pub struct Store(Arc<Inner>);
+pub struct Store(pub(super) Arc<Inner>);
 
 #[derive(Debug)]
-struct Inner {}
+pub(super) struct Inner {
+    path: PathBuf,
+    pub(super) limits: Limits,
+    pub(super) presence: Arc<dyn PresenceOf>,
+    /// One connection: writes queue.
+    pub(super) writer: SqlitePool,
+    readers: SqlitePool,
+    /// Held from the beginning of a write until its change is published, so that changes are
+    /// published in the order of their revisions.
+    pub(super) turn: Arc<Semaphore>,
+    pub(super) published: broadcast::Sender<Change>,
+    /// Dropped last: then another gateway may open the file.
+    _lock: File,
+}
 
 impl Store {
     /// Opens the database at `path`, and makes it if there is none.
@@ -43,11 +78,160 @@ impl Store {
         presence: Arc<dyn PresenceOf>,
         limits: Limits,
     ) -> Result<Self, StoreError> {
-        unimplemented!()
+        let lock = lock(path)?;
+        private_file(path)?;
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(TURN_WAIT);
+        let writer = pool(1, options.clone()).await.map_err(|fault| foreign(path, fault))?;
+        ready(path, &writer).await?;
+        let readers = pool(READERS, options.read_only(true)).await?;
+        Ok(Self(Arc::new(Inner {
+            path: path.to_owned(),
+            limits,
+            presence,
+            writer,
+            readers,
+            turn: Arc::new(Semaphore::new(1)),
+            published: broadcast::channel(CHANGES_KEPT).0,
+            _lock: lock,
+        })))
     }
 
-    /// Gives the file back: what is in the write-ahead log is brought into it, the lock is let go.
+    /// Gives the file back: what is in the write-ahead log is brought into it.
     pub async fn close(self) {
-        unimplemented!()
+        self.0.readers.close().await;
+        self.0.writer.close().await;
+    }
+
+    /// A transaction that sees one moment and writes nothing.
+    pub(super) async fn reading(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
+        Ok(self.0.readers.begin().await?)
+    }
+
+    /// Refuses when the disk has less room than is kept for audit.
+    pub(super) fn has_room(&self) -> Result<(), StoreError> {
+        let path = &self.0.path;
+        let disk = statvfs(path)
+            .map_err(|fault| StoreError::Open { path: path.clone(), source: fault.into() })?;
+        let (free, wanted) =
+            (disk.f_bavail.saturating_mul(disk.f_frsize), self.0.limits.free_bytes_min);
+        if free >= wanted {
+            return Ok(());
+        }
+        let mib = |bytes: u64| bytes / (1024 * 1024);
+        Err(StoreError::DiskFull {
+            path: path.clone(),
+            free_mib: mib(free),
+            wanted_mib: mib(wanted),
+        })
+    }
+}
+
+/// A pool that reads the file at `path`, which another process may have open for writing.
+pub(super) async fn read_only(path: &Path) -> Result<SqlitePool, StoreError> {
+    File::open(path).map_err(|source| StoreError::Open { path: path.to_owned(), source })?;
+    let options =
+        SqliteConnectOptions::new().filename(path).read_only(true).busy_timeout(TURN_WAIT);
+    let readers = pool(1, options).await.map_err(|fault| foreign(path, fault))?;
+    known(path, &readers).await?;
+    Ok(readers)
+}
+
+async fn pool(connections: u32, options: SqliteConnectOptions) -> Result<SqlitePool, StoreError> {
+    let pool = SqlitePoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(TURN_WAIT)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .test_before_acquire(false)
+        .connect_with(options)
+        .await?;
+    Ok(pool)
+}
+
+/// Keeps a second gateway from the file. A lock of its own, because closing any other descriptor
+/// of a database file lets go of SQLite's locks on it.
+fn lock(path: &Path) -> Result<File, StoreError> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    let lock = PathBuf::from(name);
+    let opened =
+        OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&lock);
+    let file = opened.map_err(|source| StoreError::Open { path: lock, source })?;
+    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(file),
+        Err(rustix::io::Errno::WOULDBLOCK) => Err(StoreError::Locked { path: path.to_owned() }),
+        Err(fault) => Err(StoreError::Open { path: path.to_owned(), source: fault.into() }),
+    }
+}
+
+/// Makes the file, for its owner alone, before SQLite would make it for everybody.
+fn private_file(path: &Path) -> Result<(), StoreError> {
+    match OpenOptions::new().create_new(true).write(true).mode(0o600).open(path) {
+        Ok(_) => Ok(()),
+        Err(fault) if fault.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(source) => Err(StoreError::Open { path: path.to_owned(), source }),
+    }
+}
+
+/// Brings an empty file to the schema; refuses one that has another.
+async fn ready(path: &Path, writer: &SqlitePool) -> Result<(), StoreError> {
+    let tables = sqlx::query("SELECT COUNT(*) AS tables FROM sqlite_master")
+        .fetch_one(writer)
+        .await
+        .map_err(|fault| foreign(path, fault.into()))?
+        .try_get::<i64, _>("tables")?;
+    if tables > 0 {
+        return known(path, writer).await;
+    }
+    let mut making = writer.begin_with("BEGIN IMMEDIATE").await?;
+    sqlx::raw_sql(include_str!("schema.sql")).execute(&mut *making).await?;
+    sqlx::query("INSERT INTO meta (key, value) VALUES ('format', 'caseway'), ('schema', $1)")
+        .bind(SCHEMA.to_string())
+        .execute(&mut *making)
+        .await?;
+    sqlx::query("INSERT INTO audit_head (id, seq, hash) VALUES (1, $1, $2)")
+        .bind(Head::START.seq)
+        .bind(Head::START.hash.to_string())
+        .execute(&mut *making)
+        .await?;
+    Ok(making.commit().await?)
+}
+
+/// Refuses a file that is not ours, or that a newer program wrote.
+async fn known(path: &Path, pool: &SqlitePool) -> Result<(), StoreError> {
+    let not_ours = || StoreError::NotOurs { path: path.to_owned() };
+    let row = sqlx::query(
+        "SELECT f.value AS format, s.value AS written FROM meta f, meta s \
+         WHERE f.key = 'format' AND s.key = 'schema'",
+    )
+    .fetch_optional(pool)
+    .await
+    .map_err(|fault| match StoreError::from(fault) {
+        StoreError::Sql(sqlx::Error::Database(_)) => not_ours(),
+        other => other,
+    })?
+    .ok_or_else(not_ours)?;
+    let found = row.try_get::<String, _>("written")?.parse().map_err(|_| not_ours())?;
+    if row.try_get::<String, _>("format")? != "caseway" {
+        return Err(not_ours());
+    }
+    if found > SCHEMA {
+        return Err(StoreError::Newer { path: path.to_owned(), found, known: SCHEMA });
+    }
+    Ok(())
+}
+
+/// What SQLite says of a file that is no database (result code 26), in our words.
+fn foreign(path: &Path, fault: StoreError) -> StoreError {
+    match &fault {
+        StoreError::Sql(sqlx::Error::Database(said)) if said.code().as_deref() == Some("26") => {
+            StoreError::NotOurs { path: path.to_owned() }
+        }
+        _ => fault,
     }
 }

@@ -1,12 +1,27 @@
 //! Tenants, people, and their roles.
 
-use super::{By, Store, StoreError, WriteError, Written};
+use std::collections::BTreeSet;
+
+use sqlx::SqliteConnection;
+
+use super::{
+    By, Conflict, Object, Store, StoreError, Subject, WriteError, Written,
+    act::{Allowed, Ask},
+    rows::{Cells, code},
+};
 use crate::{
+    audit::Event,
+    authz::Action,
     clock::Now,
     ids::{AssignmentId, PersonId, TenantId},
     secret::SecretText,
-    tenancy::{Assignment, Person, Role, Scope, Tenant},
+    tenancy::{Assignment, Person, Role, Scope, Side, Tenant},
 };
+
+/// An e-mail address at most, in bytes (RFC 5321 section 4.5.3.1.3).
+const EMAIL_BYTES_MAX: usize = 254;
+/// A person's name at most, in bytes.
+const NAME_BYTES_MAX: usize = 200;
 
 /// A person that somebody wants, in the tenant of who asks.
 #[derive(Clone, Debug)]
@@ -24,7 +39,8 @@ impl Store {
     ///
     /// [`StoreError`].
     pub async fn tenant(&self, tenant: &TenantId) -> Result<Option<Tenant>, StoreError> {
-        unimplemented!()
+        let mut reading = self.reading().await?;
+        Ok(tenants_of(&mut reading, [Some(tenant), None, None]).await?.pop())
     }
 
     /// A person, whoever asks.
@@ -33,7 +49,8 @@ impl Store {
     ///
     /// [`StoreError`].
     pub async fn person(&self, person: &PersonId) -> Result<Option<Person>, StoreError> {
-        unimplemented!()
+        let mut reading = self.reading().await?;
+        person_of(&mut reading, person).await
     }
 
     /// A tenant's people, by name.
@@ -42,7 +59,14 @@ impl Store {
     ///
     /// [`StoreError`].
     pub async fn people(&self, tenant: &TenantId) -> Result<Vec<Person>, StoreError> {
-        unimplemented!()
+        let mut reading = self.reading().await?;
+        let rows = sqlx::query(
+            "SELECT id, tenant, email, name, active FROM people WHERE tenant = $1 ORDER BY name, id",
+        )
+        .bind(tenant.as_str())
+        .fetch_all(&mut *reading)
+        .await?;
+        rows.iter().map(|row| person_in(&Cells::of("people", row))).collect()
     }
 
     /// A person's roles and their scopes.
@@ -51,7 +75,8 @@ impl Store {
     ///
     /// [`StoreError`].
     pub async fn assignments(&self, person: &PersonId) -> Result<Vec<Assignment>, StoreError> {
-        unimplemented!()
+        let mut reading = self.reading().await?;
+        assignments_of(&mut reading, person).await
     }
 
     /// Creates a person in the tenant of who asks.
@@ -65,7 +90,24 @@ impl Store {
         new: &NewPerson,
         now: Now,
     ) -> Result<Written<Person>, WriteError> {
-        unimplemented!()
+        let email = address(&new.email)?;
+        if new.name.trim().is_empty() || new.name.len() > NAME_BYTES_MAX {
+            return Err(Conflict::Invalid("a name has 1 to 200 bytes").into());
+        }
+        let mut allowed = self.managing(by, None, now).await?;
+        let Some(tenant) = allowed.tenant().cloned() else { return Err(allowed.not_found().await) };
+        if person_with(allowed.rows(), &email).await? {
+            return Err(Conflict::Exists(format!("a person with the address {email}")).into());
+        }
+        let id = super::fresh_id()?;
+        let person = Person { id, tenant, email, name: new.name.clone(), active: true };
+        insert_person(allowed.rows(), &person, new.password_hash.as_ref()).await?;
+        allowed.touch(Object::Person(person.id.clone()));
+        allowed.tell(Event::PersonCreated, |entry| {
+            entry.object = Some(format!("person/{}", person.id));
+            entry.new = Some(person.email.clone());
+        });
+        Ok(allowed.written(person).await?)
     }
 
     /// Gives a role with its scope.
@@ -81,7 +123,30 @@ impl Store {
         scope: &Scope,
         now: Now,
     ) -> Result<Written<Assignment>, WriteError> {
-        unimplemented!()
+        if role == Role::ServiceManager {
+            return Err(Conflict::Invalid("Service Manager is no longer assigned").into());
+        }
+        fits(role, scope)?;
+        let mut allowed = self.managing(by, Some(person), now).await?;
+        let Some(person) = own(&mut allowed, person).await? else {
+            return Err(allowed.not_found().await);
+        };
+        if !allowed.facts.tenant.as_ref().is_some_and(|one| one.roles.contains(&role.needs())) {
+            return Err(Conflict::TenantRole.into());
+        }
+        let given = Assignment {
+            id: super::fresh_id()?,
+            person: person.id.clone(),
+            role,
+            scope: scope.clone(),
+        };
+        insert_assignment(allowed.rows(), &given).await?;
+        allowed.touch(Object::Person(person.id.clone()));
+        allowed.tell(Event::AssignmentAdded, |entry| {
+            entry.object = Some(format!("person/{}", person.id));
+            entry.new = Some(said(&given));
+        });
+        Ok(allowed.written(given).await?)
     }
 
     /// Takes a role away.
@@ -95,7 +160,31 @@ impl Store {
         assignment: &AssignmentId,
         now: Now,
     ) -> Result<Written<()>, WriteError> {
-        unimplemented!()
+        let mut allowed = self.managing(by, None, now).await?;
+        let Some(taken) = assignment_of(allowed.rows(), assignment).await? else {
+            return Err(allowed.not_found().await);
+        };
+        let Some(person) = own(&mut allowed, &taken.person).await? else {
+            return Err(allowed.not_found().await);
+        };
+        for sql in [
+            "DELETE FROM assignment_objects WHERE assignment = $1",
+            "DELETE FROM assignments WHERE id = $1",
+        ] {
+            sqlx::query(sql).bind(assignment.as_str()).execute(allowed.rows()).await?;
+        }
+        if taken.role == Role::TenantAdmin {
+            if person.id == by.person {
+                return Err(Conflict::Invalid("a Tenant Admin cannot drop the own role").into());
+            }
+            an_admin_remains(&mut allowed).await?;
+        }
+        allowed.touch(Object::Person(person.id.clone()));
+        allowed.tell(Event::AssignmentRemoved, |entry| {
+            entry.object = Some(format!("person/{}", person.id));
+            entry.old = Some(said(&taken));
+        });
+        Ok(allowed.written(()).await?)
     }
 
     /// Disables a person, or lets them in again.
@@ -110,6 +199,279 @@ impl Store {
         active: bool,
         now: Now,
     ) -> Result<Written<Person>, WriteError> {
-        unimplemented!()
+        let mut allowed = self.managing(by, Some(person), now).await?;
+        let Some(mut person) = own(&mut allowed, person).await? else {
+            return Err(allowed.not_found().await);
+        };
+        if person.id == by.person && !active {
+            return Err(Conflict::Invalid("nobody can disable the own account").into());
+        }
+        person.active = active;
+        sqlx::query("UPDATE people SET active = $2 WHERE id = $1")
+            .bind(person.id.as_str())
+            .bind(i64::from(active))
+            .execute(allowed.rows())
+            .await?;
+        if !active {
+            an_admin_remains(&mut allowed).await?;
+        }
+        allowed.touch(Object::Person(person.id.clone()));
+        let event = if active { Event::PersonEnabled } else { Event::PersonDisabled };
+        allowed.tell(event, |entry| entry.object = Some(format!("person/{}", person.id)));
+        Ok(allowed.written(person).await?)
     }
+}
+
+impl Store {
+    /// Lets a Tenant Admin at the people of the own tenant.
+    async fn managing(
+        &self,
+        by: &By,
+        person: Option<&PersonId>,
+        now: Now,
+    ) -> Result<Allowed, WriteError> {
+        let object = person.map(|person| format!("person/{person}"));
+        let subject = Subject::of(by.person.clone());
+        let ask = Ask { by, subject, refused: Event::Refused, object, now };
+        self.judged(ask, |_| Action::ManagePeople).await
+    }
+}
+
+/// The person, if of the tenant of who asks.
+async fn own(allowed: &mut Allowed, person: &PersonId) -> Result<Option<Person>, StoreError> {
+    let found = person_of(allowed.rows(), person).await?;
+    Ok(found.filter(|one| Some(&one.tenant) == allowed.tenant()))
+}
+
+/// At least one active Tenant Admin must be left (domain.md C.2), as the transaction sees it.
+async fn an_admin_remains(allowed: &mut Allowed) -> Result<(), WriteError> {
+    let tenant = allowed.tenant().map(ToString::to_string).unwrap_or_default();
+    let left = sqlx::query(
+        "SELECT COUNT(*) AS admins FROM assignments a JOIN people p ON p.id = a.person \
+         WHERE p.tenant = $1 AND p.active = 1 AND a.role = $2",
+    )
+    .bind(tenant)
+    .bind(code(&Role::TenantAdmin))
+    .fetch_one(allowed.rows())
+    .await?;
+    match Cells::of("assignments", &left).number("admins")? {
+        0 => Err(Conflict::LastTenantAdmin.into()),
+        _ => Ok(()),
+    }
+}
+
+/// In lower case, with something on either side of its `@`.
+fn address(email: &str) -> Result<String, Conflict> {
+    let email = email.trim().to_lowercase();
+    let good = email.len() <= EMAIL_BYTES_MAX
+        && !email.contains(char::is_whitespace)
+        && email.split_once('@').is_some_and(|(who, at)| !who.is_empty() && !at.is_empty());
+    if good { Ok(email) } else { Err(Conflict::Invalid("not an e-mail address")) }
+}
+
+/// Facilities are the operator's, customers the provider's.
+fn fits(role: Role, scope: &Scope) -> Result<(), Conflict> {
+    let good = match scope {
+        Scope::Whole => true,
+        Scope::Facilities(_) => role.side() == Some(Side::Operator),
+        Scope::Customers(_) => role.side() == Some(Side::Provider),
+    };
+    if good { Ok(()) } else { Err(Conflict::Invalid("this role has no scope of that kind")) }
+}
+
+/// A role and its scope, as a record says them.
+fn said(assignment: &Assignment) -> String {
+    let (kind, objects) = scope_parts(&assignment.scope);
+    let role = code(&assignment.role);
+    if objects.is_empty() {
+        format!("{role} {kind}")
+    } else {
+        format!("{role} {}", objects.join(","))
+    }
+}
+
+fn scope_parts(scope: &Scope) -> (&'static str, Vec<&str>) {
+    match scope {
+        Scope::Whole => ("whole", Vec::new()),
+        Scope::Facilities(some) => ("facilities", some.iter().map(|one| one.as_str()).collect()),
+        Scope::Customers(some) => ("customers", some.iter().map(|one| one.as_str()).collect()),
+    }
+}
+
+pub(super) async fn insert_tenant(
+    conn: &mut SqliteConnection,
+    tenant: &Tenant,
+) -> Result<(), StoreError> {
+    sqlx::query("INSERT INTO tenants (id, name, active) VALUES ($1, $2, $3)")
+        .bind(tenant.id.as_str())
+        .bind(&tenant.name)
+        .bind(i64::from(tenant.active))
+        .execute(&mut *conn)
+        .await?;
+    for role in &tenant.roles {
+        sqlx::query("INSERT INTO tenant_roles (tenant, role) VALUES ($1, $2)")
+            .bind(tenant.id.as_str())
+            .bind(code(role))
+            .execute(&mut *conn)
+            .await?;
+    }
+    Ok(())
+}
+
+pub(super) async fn insert_person(
+    conn: &mut SqliteConnection,
+    person: &Person,
+    password_hash: Option<&SecretText>,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO people (id, tenant, email, name, active, password_hash) \
+         VALUES ($1, $2, $3, $4, $5, $6)",
+    )
+    .bind(person.id.as_str())
+    .bind(person.tenant.as_str())
+    .bind(person.email.to_lowercase())
+    .bind(&person.name)
+    .bind(i64::from(person.active))
+    .bind(password_hash.map(SecretText::expose))
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+pub(super) async fn insert_assignment(
+    conn: &mut SqliteConnection,
+    assignment: &Assignment,
+) -> Result<(), StoreError> {
+    let (scope, objects) = scope_parts(&assignment.scope);
+    sqlx::query("INSERT INTO assignments (id, person, role, scope) VALUES ($1, $2, $3, $4)")
+        .bind(assignment.id.as_str())
+        .bind(assignment.person.as_str())
+        .bind(code(&assignment.role))
+        .bind(scope)
+        .execute(&mut *conn)
+        .await?;
+    for object in objects {
+        sqlx::query("INSERT INTO assignment_objects (assignment, object) VALUES ($1, $2)")
+            .bind(assignment.id.as_str())
+            .bind(object)
+            .execute(&mut *conn)
+            .await?;
+    }
+    Ok(())
+}
+
+pub(super) fn person_in(cells: &Cells<'_>) -> Result<Person, StoreError> {
+    Ok(Person {
+        id: cells.id("id")?,
+        tenant: cells.id("tenant")?,
+        email: cells.text("email")?,
+        name: cells.text("name")?,
+        active: cells.flag("active")?,
+    })
+}
+
+pub(super) async fn person_of(
+    conn: &mut SqliteConnection,
+    person: &PersonId,
+) -> Result<Option<Person>, StoreError> {
+    let row = sqlx::query("SELECT id, tenant, email, name, active FROM people WHERE id = $1")
+        .bind(person.as_str())
+        .fetch_optional(conn)
+        .await?;
+    row.map(|row| person_in(&Cells::of("people", &row))).transpose()
+}
+
+async fn person_with(conn: &mut SqliteConnection, email: &str) -> Result<bool, StoreError> {
+    let row =
+        sqlx::query("SELECT id FROM people WHERE email = $1").bind(email).fetch_optional(conn);
+    Ok(row.await?.is_some())
+}
+
+/// The tenants with these ids, with their roles.
+pub(super) async fn tenants_of(
+    conn: &mut SqliteConnection,
+    wanted: [Option<&TenantId>; 3],
+) -> Result<Vec<Tenant>, StoreError> {
+    let [one, two, three] = wanted.map(|id| id.map(TenantId::as_str));
+    let rows = sqlx::query(
+        "SELECT t.id, t.name, t.active, r.role \
+         FROM tenants t LEFT JOIN tenant_roles r ON r.tenant = t.id \
+         WHERE t.id IN ($1, $2, $3) ORDER BY t.id",
+    )
+    .bind(one)
+    .bind(two)
+    .bind(three)
+    .fetch_all(conn)
+    .await?;
+    let mut tenants: Vec<Tenant> = Vec::new();
+    for row in &rows {
+        let cells = Cells::of("tenants", row);
+        let id: TenantId = cells.id("id")?;
+        let role = cells.code_or_none("role")?;
+        match tenants.last_mut() {
+            Some(last) if last.id == id => last.roles.extend(role),
+            Some(_) | None => tenants.push(Tenant {
+                id,
+                name: cells.text("name")?,
+                active: cells.flag("active")?,
+                roles: role.into_iter().collect(),
+            }),
+        }
+    }
+    Ok(tenants)
+}
+
+/// A person's assignments, each with its own scope.
+pub(super) async fn assignments_of(
+    conn: &mut SqliteConnection,
+    person: &PersonId,
+) -> Result<Vec<Assignment>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT a.id, a.person, a.role, a.scope, o.object \
+         FROM assignments a LEFT JOIN assignment_objects o ON o.assignment = a.id \
+         WHERE a.person = $1 ORDER BY a.id, o.object",
+    )
+    .bind(person.as_str())
+    .fetch_all(conn)
+    .await?;
+    assignments_in(&rows)
+}
+
+async fn assignment_of(
+    conn: &mut SqliteConnection,
+    assignment: &AssignmentId,
+) -> Result<Option<Assignment>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT a.id, a.person, a.role, a.scope, o.object \
+         FROM assignments a LEFT JOIN assignment_objects o ON o.assignment = a.id \
+         WHERE a.id = $1 ORDER BY o.object",
+    )
+    .bind(assignment.as_str())
+    .fetch_all(conn)
+    .await?;
+    Ok(assignments_in(&rows)?.pop())
+}
+
+fn assignments_in(rows: &[sqlx::sqlite::SqliteRow]) -> Result<Vec<Assignment>, StoreError> {
+    let mut assignments: Vec<Assignment> = Vec::new();
+    for row in rows {
+        let cells = Cells::of("assignments", row);
+        let id: AssignmentId = cells.id("id")?;
+        if assignments.last().is_none_or(|last| last.id != id) {
+            let scope = match cells.text("scope")?.as_str() {
+                "whole" => Scope::Whole,
+                "facilities" => Scope::Facilities(BTreeSet::new()),
+                "customers" => Scope::Customers(BTreeSet::new()),
+                other => return Err(cells.unreadable("scope", other)),
+            };
+            let (person, role) = (cells.id("person")?, cells.code("role")?);
+            assignments.push(Assignment { id, person, role, scope });
+        }
+        match assignments.last_mut().map(|last| &mut last.scope) {
+            Some(Scope::Facilities(covered)) => covered.extend(cells.id_or_none("object")?),
+            Some(Scope::Customers(covered)) => covered.extend(cells.id_or_none("object")?),
+            Some(Scope::Whole) | None => {}
+        }
+    }
+    Ok(assignments)
 }

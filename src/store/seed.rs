@@ -1,7 +1,17 @@
 //! The first rows, for `init` and `demo`.
 
-use super::{Store, StoreError};
+use super::{
+    Object, Store, StoreError, act,
+    act::Act,
+    cases::{insert_case, number_from, number_in},
+    devices::insert_device,
+    machines::{insert_asset, insert_machine},
+    people::{insert_assignment, insert_person, insert_tenant},
+    rows::Cells,
+    tunnels::insert_tunnel,
+};
 use crate::{
+    audit::Event,
     cases::Case,
     clock::Now,
     ids::GatewayId,
@@ -39,6 +49,64 @@ impl Store {
     ///
     /// [`StoreError::NotEmpty`] when there is a tenant already.
     pub async fn seed(&self, seed: &Seed, gateway: &GatewayId, now: Now) -> Result<(), StoreError> {
-        unimplemented!()
+        let mut act = self.act().await?;
+        let row = sqlx::query("SELECT COUNT(*) AS rows FROM tenants").fetch_one(act.rows()).await?;
+        if Cells::of("tenants", &row).number("rows")? > 0 {
+            return Err(StoreError::NotEmpty);
+        }
+        companies(&mut act, seed).await?;
+        machines(&mut act, seed).await?;
+        for tenant in &seed.tenants {
+            act.touch(Object::Tenant(tenant.id.clone()));
+        }
+        let mut entry = act::by_gateway(now.wall, gateway, Event::Seeded);
+        entry.new = Some(format!(
+            "{} tenants, {} people, {} devices, {} assets, {} cases",
+            seed.tenants.len(),
+            seed.people.len(),
+            seed.devices.len(),
+            seed.assets.len(),
+            seed.cases.len(),
+        ));
+        act.tell(entry);
+        act.commit().await?;
+        Ok(())
     }
+}
+
+async fn companies(act: &mut Act, seed: &Seed) -> Result<(), StoreError> {
+    for tenant in &seed.tenants {
+        insert_tenant(act.rows(), tenant).await?;
+    }
+    for one in &seed.people {
+        insert_person(act.rows(), &one.person, one.password_hash.as_ref()).await?;
+    }
+    for assignment in &seed.assignments {
+        insert_assignment(act.rows(), assignment).await?;
+    }
+    Ok(())
+}
+
+async fn machines(act: &mut Act, seed: &Seed) -> Result<(), StoreError> {
+    for device in &seed.devices {
+        insert_device(act.rows(), device).await?;
+    }
+    for asset in &seed.assets {
+        insert_asset(act.rows(), asset).await?;
+    }
+    for machine in &seed.machines {
+        insert_machine(act.rows(), machine).await?;
+    }
+    for tunnel in &seed.tunnels {
+        insert_tunnel(act.rows(), tunnel).await?;
+    }
+    let mut last = seed.cases.iter().filter_map(|case| number_in(&case.id)).max().unwrap_or(0);
+    for case in &seed.cases {
+        let number = number_in(&case.id).unwrap_or_else(|| {
+            last += 1;
+            last
+        });
+        insert_case(act.rows(), number, case).await?;
+    }
+    number_from(act.rows(), last).await
 }

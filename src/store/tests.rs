@@ -1,1 +1,1 @@
-//! The store against a real file.
+
