@@ -1,0 +1,98 @@
+//! Opening: ours, another's, a newer one, one in use.
+
+use std::os::unix::fs::PermissionsExt;
+
+use super::*;
+
+async fn open(path: &std::path::Path) -> Result<Store, StoreError> {
+    Store::open(path, Arc::new(Away::default()), Limits::default()).await
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_database_is_refused_and_left_alone() {
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join("caseway.db");
+    std::fs::write(&path, "dear diary, ".repeat(1000)).unwrap();
+    let refused = open(&path).await.unwrap_err();
+    assert!(matches!(refused, StoreError::NotOurs { .. }), "{refused}");
+    assert!(refused.to_string().ends_with("name another file, or move this one away"));
+    assert!(std::fs::read_to_string(&path).unwrap().starts_with("dear diary"));
+}
+
+#[tokio::test]
+async fn another_programs_database_is_refused() {
+    let desk = Desk::new().await;
+    desk.tamper("ALTER TABLE meta RENAME TO other").await.unwrap();
+    let path = desk.path();
+    desk.store.close().await;
+    assert!(matches!(open(&path).await, Err(StoreError::NotOurs { .. })));
+}
+
+#[tokio::test]
+async fn a_newer_schema_is_refused_with_both_versions() {
+    let desk = Desk::new().await;
+    desk.tamper("UPDATE meta SET value = '9' WHERE key = 'schema'").await.unwrap();
+    let path = desk.path();
+    desk.store.close().await;
+    let refused = open(&path).await.unwrap_err();
+    assert!(matches!(refused, StoreError::Newer { found: 9, known: 1, .. }), "{refused}");
+}
+
+#[tokio::test]
+async fn two_gateways_cannot_open_one_file() {
+    let desk = Desk::new().await;
+    let path = desk.path();
+    assert!(matches!(open(&path).await, Err(StoreError::Locked { .. })));
+    desk.store.close().await;
+    open(&path).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_file_is_its_owners_alone() {
+    let desk = Desk::new().await;
+    for name in ["caseway.db", "caseway.db-wal", "caseway.db.lock"] {
+        let mode = std::fs::metadata(desk.dir.path().join(name)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn what_was_written_is_there_after_a_power_cut() {
+    let desk = Desk::new().await;
+    desk.switch("milo", "CASE-1", true).await.unwrap();
+    let again = desk.after_a_crash().await;
+    let case = again
+        .store
+        .case(&"stella".parse().unwrap(), &"CASE-1".parse().unwrap(), Now::read())
+        .await
+        .unwrap()
+        .unwrap();
+    assert!(case.switch().unwrap().on);
+    assert_eq!(again.store.verify().await.unwrap(), desk.store.verify().await.unwrap());
+}
+
+#[tokio::test]
+async fn first_rows_go_into_an_empty_database_only() {
+    let desk = Desk::new().await;
+    let again = desk.store.seed(&seed(), &gateway(), Now::read()).await;
+    assert!(matches!(again, Err(StoreError::NotEmpty)));
+    assert_eq!(desk.all_records().await.len(), 1);
+}
+
+#[tokio::test]
+async fn no_statement_gives_a_provider_internal_case_a_switch() {
+    let desk = Desk::new().await;
+    for sql in [
+        "UPDATE cases SET switch_on = 1 WHERE id = 'CASE-3'",
+        "UPDATE cases SET switch_on = 0 WHERE id = 'CASE-3'",
+        "UPDATE cases SET switch_until = 1 WHERE id = 'CASE-3'",
+        "UPDATE cases SET switch_on = 1, operator = 'op', asset = 'press-7' WHERE id = 'CASE-3'",
+        "UPDATE cases SET type = 'provider_internal' WHERE id = 'CASE-1'",
+        "UPDATE cases SET type = 'shared', switch_on = 1 WHERE id = 'CASE-3'",
+        "UPDATE cases SET state = 'closed', closed_at = 1, switch_on = 1 WHERE id = 'CASE-1'",
+    ] {
+        assert!(desk.tamper(sql).await.is_err(), "{sql}");
+    }
+    // The statement that may: the check above does not refuse everything.
+    desk.tamper("UPDATE cases SET switch_on = 1 WHERE id = 'CASE-1'").await.unwrap();
+}
