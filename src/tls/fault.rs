@@ -54,6 +54,10 @@ impl TlsFault {
 
     /// The fault that a rustls error means, read by the side that dialled.
     #[must_use]
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "the rest is named by its own words, whatever is added to it"
+    )]
     pub fn of_rustls(error: &Error) -> Self {
         if let Error::InvalidCertificate(fault) = error {
             return Self::of_certificate(fault);
@@ -67,6 +71,10 @@ impl TlsFault {
 
     /// The fault that an alert of the gateway means (RFC 8446 section 6.2).
     #[must_use]
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "the rest is named by its own words, whatever is added to it"
+    )]
     pub fn of_alert(alert: AlertDescription) -> Self {
         match alert {
             AlertDescription::CertificateRequired => Self::NoCertificate,
@@ -85,6 +93,10 @@ impl TlsFault {
         }
     }
 
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "the rest is named by its own words, whatever is added to it"
+    )]
     fn of_certificate(fault: &CertificateError) -> Self {
         let wall = |time: &rustls::pki_types::UnixTime| {
             Wall(i64::try_from(time.as_secs()).unwrap_or(i64::MAX).saturating_mul(1_000))

@@ -31,9 +31,13 @@ pub(super) fn read(path: &Path) -> Result<String, FileError> {
 
 /// Writes a new file that only this user can read, through to the disk.
 pub(super) fn write_new(path: &Path, text: &str, mode: u32) -> Result<(), FileError> {
-    let fault = |source: io::Error| match source.kind() {
-        io::ErrorKind::AlreadyExists => FileError::Exists { path: path.to_owned() },
-        _ => FileError::Write { path: path.to_owned(), source },
+    let fault = |source: io::Error| {
+        let path = path.to_owned();
+        if source.kind() == io::ErrorKind::AlreadyExists {
+            FileError::Exists { path }
+        } else {
+            FileError::Write { path, source }
+        }
     };
     let mut file =
         fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(path).map_err(fault)?;

@@ -1,11 +1,6 @@
 //! What arrived, on the gateway's side.
 
-use std::{
-    fmt,
-    io::BufRead,
-    net::SocketAddr,
-    sync::{Arc, Weak},
-};
+use std::{fmt, io::BufRead, net::SocketAddr, sync::Weak};
 
 use tokio::net::TcpStream;
 
@@ -211,8 +206,7 @@ pub(super) fn control_on_quic(
     recv: quinn::RecvStream,
     held: bytes::BytesMut,
 ) -> (ControlReader, ControlWriter, Closer) {
-    let ends = Arc::new(super::quic::EndsWith(connection.clone()));
-    let reader = ControlReader::holding(held, super::quic::ControlRecv(recv, Arc::clone(&ends)));
-    let writer = ControlWriter::new(super::quic::ControlSend(send, ends));
-    (reader, writer, Closer(Closes::Quic(connection.clone())))
+    let (recv, send) = super::quic::control(connection, send, recv);
+    let reader = ControlReader::holding(held, recv);
+    (reader, ControlWriter::new(send), Closer(Closes::Quic(connection.clone())))
 }

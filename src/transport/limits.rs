@@ -41,9 +41,9 @@ pub struct Limits {
     pub http: usize,
     /// Connections of peers at once; a TCP leg counts until it has stepped out of TLS.
     pub peers: usize,
-    /// See [`ARRIVAL_TIMEOUT`].
+    /// From a connection's first byte to the end of its first frame.
     pub arrival: Duration,
-    /// See [`PARKED_TIMEOUT`].
+    /// How long a few connections of a peer may wait, let in, for their first frame.
     pub parked: Duration,
 }
 

@@ -144,9 +144,10 @@ fn tcp_socket(listen: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
 }
 
 fn bind_error(protocol: &'static str, address: SocketAddr, source: io::Error) -> BindError {
-    match source.kind() {
-        io::ErrorKind::AddrInUse => BindError::InUse { protocol, address },
-        _ => BindError::Io { protocol, address, source },
+    if source.kind() == io::ErrorKind::AddrInUse {
+        BindError::InUse { protocol, address }
+    } else {
+        BindError::Io { protocol, address, source }
     }
 }
 

@@ -106,11 +106,16 @@ fn alert(code: quinn::TransportErrorCode) -> Option<AlertDescription> {
 /// The TLS fault inside a failed connection, if there is one. Of our own faults quinn keeps the text.
 pub(super) fn fault(error: &ConnectionError) -> Option<TlsFault> {
     match error {
-        ConnectionError::TransportError(ours) => match alert(ours.code)? {
-            AlertDescription::UnknownCA => Some(TlsFault::ForeignCa),
-            AlertDescription::NoApplicationProtocol => Some(TlsFault::Protocol),
-            _ => Some(TlsFault::Other(ours.reason.clone())),
-        },
+        ConnectionError::TransportError(ours) => {
+            let alert = alert(ours.code)?;
+            Some(if alert == AlertDescription::UnknownCA {
+                TlsFault::ForeignCa
+            } else if alert == AlertDescription::NoApplicationProtocol {
+                TlsFault::Protocol
+            } else {
+                TlsFault::Other(ours.reason.clone())
+            })
+        }
         ConnectionError::ConnectionClosed(theirs) => {
             alert(theirs.error_code).map(TlsFault::of_alert)
         }
@@ -125,7 +130,7 @@ pub(super) fn fault(error: &ConnectionError) -> Option<TlsFault> {
 
 /// Ends a QUIC connection when the last half of its control stream is dropped.
 #[derive(Debug)]
-pub(super) struct EndsWith(pub(super) quinn::Connection);
+struct EndsWith(quinn::Connection);
 
 impl Drop for EndsWith {
     fn drop(&mut self) {
@@ -135,11 +140,27 @@ impl Drop for EndsWith {
 
 /// The reading half of a QUIC control stream.
 #[derive(Debug)]
-pub(super) struct ControlRecv(pub(super) RecvStream, pub(super) Arc<EndsWith>);
+pub(super) struct ControlRecv {
+    recv: RecvStream,
+    _ends: Arc<EndsWith>,
+}
 
 /// The writing half of a QUIC control stream.
 #[derive(Debug)]
-pub(super) struct ControlSend(pub(super) SendStream, pub(super) Arc<EndsWith>);
+pub(super) struct ControlSend {
+    send: SendStream,
+    _ends: Arc<EndsWith>,
+}
+
+/// Both halves of a control stream; the connection ends with the last of them.
+pub(super) fn control(
+    connection: &quinn::Connection,
+    send: SendStream,
+    recv: RecvStream,
+) -> (ControlRecv, ControlSend) {
+    let ends = Arc::new(EndsWith(connection.clone()));
+    (ControlRecv { recv, _ends: Arc::clone(&ends) }, ControlSend { send, _ends: ends })
+}
 
 /// A read error of a lost connection, in words where TLS was the cause.
 fn read_error(error: io::Error) -> io::Error {
@@ -158,7 +179,7 @@ impl AsyncRead for ControlRecv {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        AsyncRead::poll_read(Pin::new(&mut self.0), cx, buf).map_err(read_error)
+        AsyncRead::poll_read(Pin::new(&mut self.recv), cx, buf).map_err(read_error)
     }
 }
 
@@ -168,15 +189,15 @@ impl AsyncWrite for ControlSend {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        AsyncWrite::poll_write(Pin::new(&mut self.0), cx, buf)
+        AsyncWrite::poll_write(Pin::new(&mut self.send), cx, buf)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(cx)
+        Pin::new(&mut self.send).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(cx)
+        Pin::new(&mut self.send).poll_shutdown(cx)
     }
 }
 

@@ -18,7 +18,7 @@ pub(super) type Tls = tokio_rustls::TlsStream<RecordIo>;
 
 /// A stream inside TLS: what HTTP is spoken on, on either side.
 pub struct TlsStream {
-    tls: Tls,
+    tls: Box<Tls>,
     remote: SocketAddr,
     /// Its place among all, given back when it ends.
     _place: Option<OwnedSemaphorePermit>,
@@ -28,7 +28,7 @@ pub struct TlsStream {
 
 impl TlsStream {
     pub(super) fn new(tls: Tls, remote: SocketAddr, place: Option<OwnedSemaphorePermit>) -> Self {
-        Self { tls, remote, _place: place, _known: None }
+        Self { tls: Box::new(tls), remote, _place: place, _known: None }
     }
 
     pub(super) fn keeping(mut self, known: Known) -> Self {
