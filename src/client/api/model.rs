@@ -1,0 +1,240 @@
+//! What the API answers, as far as people are shown it. Unknown fields are left alone: a newer
+//! gateway may say more.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::{clock::Wall, machines::Target};
+
+/// One page of a list.
+#[derive(Debug, Deserialize)]
+pub(in crate::client) struct Items {
+    pub(in crate::client) items: Vec<Value>,
+    #[serde(default)]
+    pub(in crate::client) next: Option<String>,
+}
+
+/// Something with an id and perhaps a name; some answers give the id alone.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+pub(in crate::client) enum Named {
+    Id(String),
+    Both {
+        id: String,
+        #[serde(default)]
+        name: Option<String>,
+    },
+}
+
+impl Named {
+    /// What identifies it.
+    pub(in crate::client) fn id(&self) -> &str {
+        match self {
+            Self::Id(id) | Self::Both { id, .. } => id,
+        }
+    }
+
+    /// What people call it.
+    pub(in crate::client) fn name(&self) -> &str {
+        match self {
+            Self::Both { name: Some(name), .. } => name,
+            Self::Id(id) | Self::Both { id, name: None } => id,
+        }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+pub(in crate::client) struct Token {
+    pub(in crate::client) token: String,
+    pub(in crate::client) expires_at: Wall,
+}
+
+#[derive(Debug, Deserialize)]
+pub(in crate::client) struct Certificate {
+    /// PEM, leaf first.
+    pub(in crate::client) certificate: String,
+    pub(in crate::client) expires_at: Wall,
+}
+
+#[derive(Debug, Deserialize)]
+pub(in crate::client) struct Me {
+    pub(in crate::client) person: String,
+    pub(in crate::client) name: String,
+    pub(in crate::client) email: String,
+    pub(in crate::client) tenant: Named,
+    #[serde(default)]
+    pub(in crate::client) assignments: Vec<Held>,
+}
+
+/// A role that one holds.
+#[derive(Debug, Deserialize)]
+pub(in crate::client) struct Held {
+    pub(in crate::client) role: String,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub(in crate::client) struct SwitchState {
+    pub(in crate::client) on: bool,
+    #[serde(default)]
+    pub(in crate::client) until: Option<Wall>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(in crate::client) struct CaseRow {
+    pub(in crate::client) id: String,
+    #[serde(rename = "type")]
+    pub(in crate::client) kind: String,
+    pub(in crate::client) title: String,
+    pub(in crate::client) state: String,
+    #[serde(default)]
+    pub(in crate::client) asset: Option<Named>,
+    #[serde(default)]
+    pub(in crate::client) machine: Option<Named>,
+    #[serde(default)]
+    pub(in crate::client) switch: Option<SwitchState>,
+    #[serde(default)]
+    pub(in crate::client) assignee: Option<Named>,
+    #[serde(default)]
+    pub(in crate::client) created_by: Option<Named>,
+    pub(in crate::client) created_at: Wall,
+    #[serde(default)]
+    pub(in crate::client) closed_at: Option<Wall>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(in crate::client) struct AssetRow {
+    pub(in crate::client) id: String,
+    #[serde(default)]
+    pub(in crate::client) name: String,
+    #[serde(default)]
+    pub(in crate::client) serial: String,
+    #[serde(default)]
+    pub(in crate::client) device: Option<Named>,
+    #[serde(default)]
+    pub(in crate::client) switch: Option<SwitchState>,
+    #[serde(default)]
+    pub(in crate::client) active: Option<bool>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(in crate::client) struct DeviceRow {
+    pub(in crate::client) id: String,
+    #[serde(default)]
+    pub(in crate::client) name: String,
+    #[serde(default)]
+    pub(in crate::client) online: Option<bool>,
+    #[serde(default)]
+    pub(in crate::client) active: Option<bool>,
+    #[serde(default)]
+    pub(in crate::client) enrolled: Option<bool>,
+}
+
+/// What turning a switch did.
+#[derive(Debug, Deserialize)]
+pub(in crate::client) struct Switched {
+    pub(in crate::client) on: bool,
+    #[serde(default)]
+    pub(in crate::client) until: Option<Wall>,
+    /// `confirmed`: nothing flows any more; `pending`: it is being cut.
+    #[serde(default)]
+    pub(in crate::client) cut: Option<String>,
+    #[serde(default)]
+    pub(in crate::client) sessions_ended: u64,
+}
+
+#[derive(Debug, Deserialize)]
+pub(in crate::client) struct TunnelRow {
+    pub(in crate::client) name: String,
+    pub(in crate::client) kind: String,
+    pub(in crate::client) mode: String,
+    #[serde(default)]
+    pub(in crate::client) targets: Vec<TargetRow>,
+    pub(in crate::client) decision: String,
+    #[serde(default)]
+    pub(in crate::client) reason: Option<String>,
+}
+
+/// A target as the API spells it: with one host and port, or as the domain's own shape.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub(in crate::client) enum TargetRow {
+    Whole(Target),
+    Brief {
+        name: String,
+        #[serde(default)]
+        proto: Option<String>,
+        #[serde(default)]
+        host: Option<String>,
+        #[serde(default)]
+        port: Option<Value>,
+    },
+}
+
+impl std::fmt::Display for TargetRow {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Whole(target) => match target.single() {
+                Some(single) => write!(f, "{}={single}", target.name),
+                None => write!(f, "{}", target.name),
+            },
+            Self::Brief { name, proto, host, port } => {
+                f.write_str(name)?;
+                if let Some(host) = host {
+                    write!(f, "={}://{host}", proto.as_deref().unwrap_or("tcp"))?;
+                }
+                match port {
+                    Some(Value::String(port)) => write!(f, ":{port}"),
+                    Some(port) if !port.is_null() => write!(f, ":{port}"),
+                    _ => Ok(()),
+                }
+            }
+        }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+pub(in crate::client) struct Explanation {
+    pub(in crate::client) decision: String,
+    #[serde(default)]
+    pub(in crate::client) reason: Option<String>,
+    #[serde(default)]
+    pub(in crate::client) checks: Vec<Check>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(in crate::client) struct Check {
+    pub(in crate::client) reason: String,
+    pub(in crate::client) passed: bool,
+    #[serde(default)]
+    pub(in crate::client) what: String,
+    #[serde(default)]
+    pub(in crate::client) remedy: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(in crate::client) struct SessionRow {
+    pub(in crate::client) id: String,
+    #[serde(default)]
+    pub(in crate::client) case: Option<Named>,
+    #[serde(default)]
+    pub(in crate::client) asset: Option<Named>,
+    #[serde(default)]
+    pub(in crate::client) tunnel: Option<Named>,
+    #[serde(default)]
+    pub(in crate::client) person: Option<Named>,
+    pub(in crate::client) state: String,
+    #[serde(default)]
+    pub(in crate::client) started_at: Option<Wall>,
+    #[serde(default)]
+    pub(in crate::client) up: u64,
+    #[serde(default)]
+    pub(in crate::client) down: u64,
+    #[serde(default)]
+    pub(in crate::client) cause: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(in crate::client) struct Enrolment {
+    pub(in crate::client) token: String,
+    pub(in crate::client) expires_at: Wall,
+}

@@ -1,0 +1,383 @@
+//! Cases: list, show, create, change; their switch, their tunnels, and why a tunnel would open.
+
+use serde_json::{Value, json};
+
+use super::{
+    Exit, Failure, Here,
+    api::{
+        ApiError, CaseRow, Explanation, Problem, Query, SwitchState, Switched, TunnelRow, escaped,
+        hint, typed,
+    },
+    cli::{CaseCommand, CaseFilter, CreateCase, OnOff, SwitchChange},
+    show::{Clock, OneLine, Table},
+};
+use crate::{
+    clock::Now,
+    ids::{CaseId, Name},
+};
+
+impl Here {
+    pub(super) async fn cases(&self, filter: CaseFilter) -> Result<(), Failure> {
+        let query = Query::default()
+            .and_if("type", filter.kind.map(|kind| kind.code()))
+            .and_if("state", filter.state.map(|state| state.code()))
+            .and_if("asset", filter.asset.as_ref().map(|asset| asset.as_str()))
+            .and_if("q", filter.search.as_deref());
+        let items = self.api()?.list("/cases", &query).await?;
+        let clock = self.clock();
+        let heading =
+            ["CASE", "TYPE", "STATE", "REMOTE ACCESS", "MACHINE", "ASSIGNEE", "CREATED", "TITLE"];
+        let mut table = Table::new(heading, "no cases");
+        for item in items {
+            self.terminal.value(&item);
+            let case: CaseRow = typed(item)?;
+            table.row(case_cells(&case, &clock));
+        }
+        self.terminal.data(table);
+        Ok(())
+    }
+
+    pub(super) async fn case(&self, command: CaseCommand) -> Result<(), Failure> {
+        match command {
+            CaseCommand::Show { case } => self.show_case(&case).await,
+            CaseCommand::Create(create) => self.create_case(create).await,
+            CaseCommand::Close { case } => {
+                self.change_case(&case, json!({"state": "closed"})).await
+            }
+            CaseCommand::Reopen { case } => {
+                self.change_case(&case, json!({"state": "in_progress"})).await
+            }
+            CaseCommand::Assign { case, person } => {
+                self.change_case(&case, json!({"assignee": person})).await
+            }
+            CaseCommand::Switch { case, change } => {
+                self.switch(&format!("/cases/{case}"), case.as_str(), change).await
+            }
+        }
+    }
+
+    async fn show_case(&self, case: &CaseId) -> Result<(), Failure> {
+        let api = self.api()?;
+        let item: Value = api.get(&format!("/cases/{case}")).await?;
+        self.terminal.value(&item);
+        if self.terminal.is_json() {
+            return Ok(());
+        }
+        let row: CaseRow = typed(item)?;
+        self.terminal.data(case_page(&row, &self.clock()));
+        match self.tunnel_rows(&api, case).await {
+            Ok(rows) if !rows.is_empty() => {
+                self.terminal.data(format_args!("\n{}", tunnel_table(rows)?));
+            }
+            Ok(_) => {}
+            // The case itself was shown; that its tunnels are not for this reader is no failure.
+            Err(ApiError::Problem(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
+        Ok(())
+    }
+
+    async fn create_case(&self, create: CreateCase) -> Result<(), Failure> {
+        let mut body = serde_json::Map::new();
+        let mut put = |key: &str, value: Option<String>| {
+            if let Some(value) = value {
+                body.insert(key.to_owned(), Value::String(value));
+            }
+        };
+        put("type", Some(create.kind.code().to_owned()));
+        put("asset", create.asset.map(String::from));
+        put("machine", create.machine.map(String::from));
+        put("title", Some(create.title));
+        let item: Value = self.api()?.post("/cases", &body).await?;
+        self.terminal.value(&item);
+        let id = item.get("id").and_then(Value::as_str).unwrap_or("-");
+        self.terminal.data(OneLine(id));
+        Ok(())
+    }
+
+    async fn change_case(&self, case: &CaseId, change: Value) -> Result<(), Failure> {
+        let item: Value = self.api()?.patch(&format!("/cases/{case}"), &change).await?;
+        self.terminal.value(&item);
+        if let Ok(row) = typed::<CaseRow>(item) {
+            let assignee = row.assignee.as_ref().map_or("nobody", |who| who.name());
+            let text = format!("{}: {}, assigned to {assignee}", row.id, row.state);
+            self.terminal.data(OneLine(text));
+        }
+        Ok(())
+    }
+
+    /// Turns the switch of the case or asset at `path`.
+    pub(super) async fn switch(
+        &self,
+        path: &str,
+        name: &str,
+        change: SwitchChange,
+    ) -> Result<(), Failure> {
+        let on = change.to == OnOff::On;
+        if !on && change.lasting.is_some() {
+            return Err(Failure::new(Exit::Usage, "--for goes with `on`")
+                .hint("a switch that is off stays off until somebody turns it on"));
+        }
+        let until = change.lasting.map(|length| Now::read().wall.plus(length));
+        let mut body = json!({"on": on});
+        if let Some(fields) = body.as_object_mut() {
+            fields.extend(until.map(|until| ("until".to_owned(), json!(until))));
+            fields.extend(change.reason.map(|reason| ("reason".to_owned(), json!(reason))));
+        }
+        let item: Value = self.api()?.put(&format!("{path}/remote-access"), &body).await?;
+        self.terminal.value(&item);
+        let switched: Switched = typed(item)?;
+        self.terminal.data(switched_line(name, &switched, &self.clock()));
+        Ok(())
+    }
+
+    pub(super) async fn tunnels(&self, case: &CaseId) -> Result<(), Failure> {
+        let rows = self.tunnel_rows(&self.api()?, case).await?;
+        rows.iter().for_each(|row| self.terminal.value(row));
+        self.terminal.data(tunnel_table(rows)?);
+        Ok(())
+    }
+
+    pub(super) async fn tunnel_rows(
+        &self,
+        api: &super::Api,
+        case: &CaseId,
+    ) -> Result<Vec<Value>, ApiError> {
+        api.list(&format!("/cases/{case}/tunnels"), &Query::default()).await
+    }
+
+    pub(super) async fn why(&self, case: &CaseId, tunnel: &Name) -> Result<(), Failure> {
+        let path = format!("/cases/{}/explain", escaped(case.as_str()));
+        let asked: Result<Value, ApiError> =
+            self.api()?.post(&path, &json!({"tunnel": tunnel})).await;
+        let item = match asked {
+            Ok(item) => item,
+            // What one may not see is a check that failed, like any other.
+            Err(ApiError::Problem(problem)) if problem.status == 404 => unseen(&problem),
+            Err(error) => return Err(error.into()),
+        };
+        self.terminal.value(&item);
+        let explanation: Explanation = typed(item)?;
+        self.terminal.data(explained(case, tunnel, &explanation));
+        Ok(())
+    }
+}
+
+/// The explanation of a case or tunnel that is not there, or not for this reader.
+fn unseen(problem: &Problem) -> Value {
+    let reason = &problem.reason;
+    let check = json!({
+        "reason": reason, "passed": false, "what": problem.detail, "remedy": hint(reason),
+    });
+    json!({"decision": "deny", "reason": reason, "checks": [check]})
+}
+
+fn switch_cell(switch: Option<&SwitchState>, clock: &Clock) -> String {
+    match switch {
+        None => "never".to_owned(),
+        Some(SwitchState { on: false, .. }) => "off".to_owned(),
+        Some(SwitchState { on: true, until: None }) => "on".to_owned(),
+        Some(SwitchState { on: true, until: Some(until) }) => {
+            format!("on until {}", clock.short(*until))
+        }
+    }
+}
+
+fn machine_cell(case: &CaseRow) -> String {
+    let about = case.asset.as_ref().or(case.machine.as_ref());
+    about.map(|about| about.id().to_owned()).unwrap_or_default()
+}
+
+fn case_cells(case: &CaseRow, clock: &Clock) -> [String; 8] {
+    [
+        case.id.clone(),
+        case.kind.clone(),
+        case.state.clone(),
+        switch_cell(case.switch.as_ref(), clock),
+        machine_cell(case),
+        case.assignee.as_ref().map(|who| who.name().to_owned()).unwrap_or_default(),
+        clock.short(case.created_at),
+        case.title.clone(),
+    ]
+}
+
+/// One field a line, names aligned.
+fn case_page(case: &CaseRow, clock: &Clock) -> String {
+    let named = |who: Option<&super::api::Named>| who.map_or("-".to_owned(), |w| w.name().into());
+    let about = case.asset.as_ref().or(case.machine.as_ref());
+    let machine = about.map_or("-".to_owned(), |about| match about.name() {
+        name if name == about.id() => name.to_owned(),
+        name => format!("{name} ({})", about.id()),
+    });
+    let mut fields = vec![
+        ("type", case.kind.clone()),
+        ("state", case.state.clone()),
+        ("remote access", switch_cell(case.switch.as_ref(), clock)),
+        ("machine", machine),
+        ("assignee", named(case.assignee.as_ref())),
+        ("created by", named(case.created_by.as_ref())),
+        ("created", clock.short(case.created_at)),
+    ];
+    fields.extend(case.closed_at.map(|at| ("closed", clock.short(at))));
+    let mut page = OneLine(format!("{}  {}", case.id, case.title)).to_string();
+    for (name, value) in fields {
+        page.push_str(&format!("\n  {name:13}  {}", OneLine(value)));
+    }
+    page
+}
+
+fn switched_line(name: &str, switched: &Switched, clock: &Clock) -> String {
+    let name = OneLine(name);
+    if switched.on {
+        return match switched.until {
+            Some(until) => format!("{name}: remote access on until {}", clock.until(until)),
+            None => format!("{name}: remote access on until somebody turns it off"),
+        };
+    }
+    let ended = match switched.sessions_ended {
+        0 => "no session was open".to_owned(),
+        1 => "1 session ended".to_owned(),
+        many => format!("{many} sessions ended"),
+    };
+    let cut = if switched.cut.as_deref() == Some("pending") {
+        "; not yet confirmed that nothing flows, at the latest in 10 s"
+    } else {
+        ""
+    };
+    format!("{name}: remote access off, {ended}{cut}")
+}
+
+fn tunnel_table(rows: Vec<Value>) -> Result<Table, Failure> {
+    let mut table =
+        Table::new(["TUNNEL", "KIND", "MODE", "NOW", "TARGETS"], "no tunnels for this machine");
+    for row in rows {
+        let tunnel: TunnelRow = typed(row)?;
+        let targets: Vec<String> = tunnel.targets.iter().map(ToString::to_string).collect();
+        let now = match (tunnel.decision.as_str(), tunnel.reason) {
+            ("allow", _) => "allowed".to_owned(),
+            (_, Some(reason)) => reason,
+            (_, None) => "denied".to_owned(),
+        };
+        table.row([tunnel.name, tunnel.kind, tunnel.mode, now, targets.join(" ")]);
+    }
+    Ok(table)
+}
+
+/// Every check in order; the first that fails is the reason.
+fn explained(case: &CaseId, tunnel: &Name, explanation: &Explanation) -> String {
+    let width = explanation.checks.iter().map(|check| check.reason.len()).max().unwrap_or(0);
+    let mut text = match &explanation.reason {
+        Some(reason) => format!("{tunnel} from {case}: {} [{reason}]", explanation.decision),
+        None => format!("{tunnel} from {case}: {}", explanation.decision),
+    };
+    for check in &explanation.checks {
+        let mark = if check.passed { "ok  " } else { "FAIL" };
+        text.push_str(&format!("\n  {mark}  {:width$}  {}", check.reason, OneLine(&check.what)));
+        if let Some(remedy) = check.remedy.as_deref().filter(|_| !check.passed) {
+            text.push_str(&format!("\n        {:width$}  -> {}", "", OneLine(remedy)));
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Wall;
+
+    fn clock() -> Clock {
+        Clock::utc("2026-05-01T12:00:00Z".parse::<Wall>().unwrap())
+    }
+
+    fn case() -> CaseRow {
+        typed(json!({
+            "id": "CASE-7", "type": "operator_internal", "title": "Spindle\u{1b} overheats",
+            "state": "in_progress", "asset": {"id": "press-7", "name": "Press 7"},
+            "switch": {"on": true, "until": "2026-05-01T16:00:00Z"},
+            "assignee": {"id": "mia", "name": "Mia Maintenance"}, "created_by": "olaf",
+            "created_at": "2026-04-30T08:00:00Z", "something_new": 1,
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn a_case_is_one_row_and_one_page() {
+        let mut table = Table::new(
+            ["CASE", "TYPE", "STATE", "REMOTE ACCESS", "MACHINE", "ASSIGNEE", "CREATED", "TITLE"],
+            "no cases",
+        );
+        table.row(case_cells(&case(), &clock()));
+        insta::assert_snapshot!(
+            format!("{table}\n\n{}", case_page(&case(), &clock())), @r"
+        CASE    TYPE               STATE        REMOTE ACCESS   MACHINE  ASSIGNEE         CREATED           TITLE
+        CASE-7  operator_internal  in_progress  on until 16:00  press-7  Mia Maintenance  2026-04-30 08:00  Spindle� overheats
+
+        CASE-7  Spindle� overheats
+          type           operator_internal
+          state          in_progress
+          remote access  on until 16:00
+          machine        Press 7 (press-7)
+          assignee       Mia Maintenance
+          created by     olaf
+          created        2026-04-30 08:00
+        ");
+    }
+
+    #[test]
+    fn a_provider_internal_case_can_never_be_switched_on() {
+        assert_eq!(switch_cell(None, &clock()), "never");
+    }
+
+    #[test]
+    fn turning_a_switch_says_what_it_did() {
+        let said = |item: Value| switched_line("CASE-7", &typed(item).unwrap(), &clock());
+        let lines = [
+            said(json!({"on": true, "until": "2026-05-01T16:00:00Z", "revision": 3})),
+            said(json!({"on": true, "until": null})),
+            said(json!({"on": false, "cut": "confirmed", "sessions_ended": 0})),
+            said(json!({"on": false, "cut": "pending", "sessions_ended": 2})),
+        ];
+        insta::assert_snapshot!(lines.join("\n"), @r"
+        CASE-7: remote access on until 16:00 (in 4 h)
+        CASE-7: remote access on until somebody turns it off
+        CASE-7: remote access off, no session was open
+        CASE-7: remote access off, 2 sessions ended; not yet confirmed that nothing flows, at the latest in 10 s
+        ");
+    }
+
+    #[test]
+    fn tunnels_show_what_they_lead_to_and_whether_they_would_open() {
+        let rows = vec![
+            json!({"id": "t1", "name": "plc", "kind": "ssc", "mode": "sealed", "decision": "allow",
+                "reason": null,
+                "targets": [{"name": "plc", "proto": "tcp", "host": "127.0.0.1", "port": 502}]}),
+            json!({"id": "t2", "name": "cell", "kind": "data_link", "mode": "any",
+                "decision": "deny", "reason": "switch_off", "targets": [
+                    {"name": "hmi", "proto": "tcp", "hosts": {"ip": "10.0.0.2"}, "ports": {"first": 80, "last": 80}},
+                    {"name": "all", "proto": "tcp", "hosts": {"block": "10.0.0.0/24"}, "ports": {"first": 1, "last": 99}}]}),
+        ];
+        insta::assert_snapshot!(tunnel_table(rows).unwrap(), @r"
+        TUNNEL  KIND       MODE    NOW         TARGETS
+        plc     ssc        sealed  allowed     plc=tcp://127.0.0.1:502
+        cell    data_link  any     switch_off  hmi=tcp://10.0.0.2:80 all
+        ");
+    }
+
+    #[test]
+    fn why_names_each_check_and_what_would_make_it_pass() {
+        let explanation: Explanation = typed(json!({"decision": "deny", "reason": "switch_off",
+        "checks": [
+            {"reason": "case_closed", "passed": true, "what": "the case is open", "remedy": null},
+            {"reason": "switch_off", "passed": false, "what": "remote access is off",
+             "remedy": "the operator turns it on"},
+        ]}))
+        .unwrap();
+        let (case, tunnel) = ("CASE-7".parse().unwrap(), "plc".parse().unwrap());
+        insta::assert_snapshot!(explained(&case, &tunnel, &explanation), @r"
+        plc from CASE-7: deny [switch_off]
+          ok    case_closed  the case is open
+          FAIL  switch_off   remote access is off
+                             -> the operator turns it on
+        ");
+    }
+}

@@ -1,0 +1,301 @@
+//! The command line, as typed.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use super::grammar::{Forward, GatewayUrl, parse_duration};
+use crate::ids::{AssetId, CaseId, DeviceId, Name, SessionId};
+
+const EXIT_CODES: &str = "Exit codes: 0 done, 1 anything else, 2 usage, 3 not logged in, 4 refused \
+by policy, 5 device offline, 6 timed out, 7 gateway unreachable, 8 session ended by the other side.";
+
+/// Reach a machine through its service case.
+#[derive(Debug, Parser)]
+#[command(name = "caseway", version, about, after_help = EXIT_CODES, max_term_width = 100)]
+pub struct Cli {
+    #[command(flatten)]
+    pub common: Common,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What every command takes.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct Common {
+    /// Print JSON, one value a line
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Print errors only on stderr
+    #[arg(long, short, global = true)]
+    pub quiet: bool,
+    /// Say more on stderr; twice for more still
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Log in to a gateway and get this machine's certificate
+    Login(Login),
+    /// Forget the log-in, here and at the gateway
+    Logout,
+    /// Who is logged in, where, until when
+    Status,
+    /// List service cases
+    Cases(CaseFilter),
+    /// Show and change one service case
+    #[command(subcommand)]
+    Case(CaseCommand),
+    /// List assets
+    Assets,
+    /// The remote-access switch of an asset
+    #[command(subcommand)]
+    Asset(AssetCommand),
+    /// List a case's tunnels, and which of them you may open now
+    Tunnels { case: CaseId },
+    /// Open a tunnel: local ports that lead to the machine
+    Open(Open),
+    /// Open a case's screen tunnel for a native VNC viewer
+    Vnc(Vnc),
+    /// Every check of opening a tunnel, passed or failed, and what would make it pass
+    Why { case: CaseId, tunnel: Name },
+    /// List sessions
+    Sessions {
+        /// Ended ones too
+        #[arg(long)]
+        all: bool,
+    },
+    /// End a session
+    End { session: SessionId },
+    /// Edge devices: add, enrol, pair
+    #[command(subcommand)]
+    Device(DeviceCommand),
+    /// The audit log
+    Audit {
+        /// Of one case only
+        #[arg(long)]
+        case: Option<CaseId>,
+    },
+}
+
+impl Command {
+    /// Whether it stays until somebody ends it; the others end by themselves.
+    #[must_use]
+    pub fn stays(&self) -> bool {
+        matches!(self, Self::Open(_) | Self::Vnc(_))
+    }
+}
+
+/// Whom to log in, and where.
+#[derive(Debug, Args)]
+pub struct Login {
+    /// The gateway, such as https://gateway.example:8443
+    pub url: GatewayUrl,
+    /// The certificate authority to trust: the gateway's ca.pem
+    #[arg(long, value_name = "FILE", env = "CASEWAY_CA")]
+    pub ca: Option<PathBuf>,
+    /// E-mail address; asked for when missing
+    #[arg(long, env = "CASEWAY_USER")]
+    pub user: Option<String>,
+    /// Read the password from this file's first line; typed without echo when missing
+    #[arg(long, value_name = "FILE", env = "CASEWAY_PASSWORD_FILE")]
+    pub password_file: Option<PathBuf>,
+}
+
+/// Which cases to list.
+#[derive(Debug, Args)]
+pub struct CaseFilter {
+    #[arg(long = "type", value_name = "TYPE")]
+    pub kind: Option<CaseKind>,
+    #[arg(long)]
+    pub state: Option<CaseState>,
+    #[arg(long)]
+    pub asset: Option<AssetId>,
+    /// Words in the title
+    #[arg(long, short = 's', value_name = "TEXT")]
+    pub search: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub enum CaseKind {
+    Shared,
+    OperatorInternal,
+    ProviderInternal,
+}
+
+impl CaseKind {
+    pub(super) fn code(self) -> &'static str {
+        match self {
+            Self::Shared => "shared",
+            Self::OperatorInternal => "operator_internal",
+            Self::ProviderInternal => "provider_internal",
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub enum CaseState {
+    New,
+    InProgress,
+    Closed,
+}
+
+impl CaseState {
+    pub(super) fn code(self) -> &'static str {
+        match self {
+            Self::New => "new",
+            Self::InProgress => "in_progress",
+            Self::Closed => "closed",
+        }
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub enum CaseCommand {
+    /// Everything about one case
+    Show { case: CaseId },
+    /// Create a case
+    Create(CreateCase),
+    /// Close it: its switch goes off and its sessions end
+    Close { case: CaseId },
+    /// Open it again; its switch stays off
+    Reopen { case: CaseId },
+    /// Give it to somebody
+    Assign { case: CaseId, person: String },
+    /// Turn its remote access on or off
+    Switch {
+        case: CaseId,
+        #[command(flatten)]
+        change: SwitchChange,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct CreateCase {
+    #[arg(long = "type", value_name = "TYPE")]
+    pub kind: CaseKind,
+    /// The asset it is about
+    #[arg(long, required_unless_present = "machine", conflicts_with = "machine")]
+    pub asset: Option<AssetId>,
+    /// The customer machine it is about (provider-internal cases)
+    #[arg(long)]
+    pub machine: Option<crate::ids::MachineId>,
+    #[arg(long)]
+    pub title: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum OnOff {
+    On,
+    Off,
+}
+
+/// A turn of a remote-access switch.
+#[derive(Debug, Args)]
+pub struct SwitchChange {
+    pub to: OnOff,
+    /// Turns itself off after this long, such as 4h or 90m
+    #[arg(long = "for", value_name = "DURATION", value_parser = parse_duration)]
+    pub lasting: Option<std::time::Duration>,
+    /// Kept in the audit log
+    #[arg(long)]
+    pub reason: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum AssetCommand {
+    /// Turn the asset's own remote access on or off, apart from any case
+    Switch {
+        asset: AssetId,
+        #[command(flatten)]
+        change: SwitchChange,
+    },
+}
+
+/// Which carrier the legs take.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum CarrierChoice {
+    /// TLS over TCP, QUIC where TCP does not get through
+    #[default]
+    Auto,
+    Tcp,
+    Quic,
+}
+
+#[derive(Debug, Args)]
+pub struct Open {
+    /// The case; with --asset, the asset
+    #[arg(value_name = "CASE")]
+    pub subject: String,
+    pub tunnel: Name,
+    /// Take CASE as an asset: remote access under the asset's own switch
+    #[arg(long)]
+    pub asset: bool,
+    #[command(flatten)]
+    pub local: Local,
+    /// Run this program with CASEWAY_ADDR_<TARGET> set, and end with its exit code
+    #[arg(last = true, value_name = "PROGRAM")]
+    pub program: Vec<std::ffi::OsString>,
+}
+
+/// The local side of an open tunnel.
+#[derive(Debug, Default, Args)]
+pub struct Local {
+    /// A local listener: [BIND:]PORT[:TARGET], TARGET a name or HOST:PORT; port 0 is any free one
+    #[arg(short = 'L', value_name = "[BIND:]PORT[:TARGET]")]
+    pub forward: Vec<Forward>,
+    /// A local SOCKS5 port that reaches every TCP target of the tunnel
+    #[arg(long, value_name = "PORT")]
+    pub socks: Option<u16>,
+    #[arg(long, value_enum, default_value_t)]
+    pub carrier: CarrierChoice,
+    /// Let listeners be reached from other machines
+    #[arg(long)]
+    pub allow_remote_bind: bool,
+    /// Kept in the audit log
+    #[arg(long)]
+    pub reason: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct Vnc {
+    pub case: CaseId,
+    /// The tunnel, where the case has several of kind vnc
+    pub tunnel: Option<Name>,
+    /// Run this viewer with HOST::PORT, and end with its exit code
+    #[arg(long, value_name = "PROGRAM")]
+    pub viewer: Option<std::ffi::OsString>,
+    #[command(flatten)]
+    pub local: Local,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum DeviceCommand {
+    /// List edge devices
+    List,
+    /// Create an edge device, and pair it where an asset is given
+    Add {
+        name: String,
+        #[arg(long)]
+        asset: Option<AssetId>,
+    },
+    /// Make a one-time enrolment token, into a file that only you can read
+    Enrolment {
+        device: DeviceId,
+        /// Where to put it; default: DEVICE.enrolment
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+    /// Pair an edge device with an asset
+    Pair { asset: AssetId, device: DeviceId },
+    /// Take an asset's edge device away; its sessions end
+    Unpair {
+        asset: AssetId,
+        /// The one that is paired; only for the eye
+        device: Option<DeviceId>,
+    },
+}

@@ -1,0 +1,107 @@
+//! Tables: columns as wide as their widest cell, two spaces between, nothing drawn.
+
+use std::fmt;
+
+use super::OneLine;
+
+/// A cell longer than this is cut, in characters.
+const CELL_CHARS_MAX: usize = 60;
+
+/// Rows under one heading.
+#[derive(Debug)]
+pub(in crate::client) struct Table {
+    heading: Vec<&'static str>,
+    rows: Vec<Vec<String>>,
+    /// Said in place of a table without rows.
+    empty: &'static str,
+}
+
+impl Table {
+    pub(in crate::client) fn new(
+        heading: impl Into<Vec<&'static str>>,
+        empty: &'static str,
+    ) -> Self {
+        Self { heading: heading.into(), rows: Vec::new(), empty }
+    }
+
+    pub(in crate::client) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
+        self.rows.push(cells.into_iter().map(|cell| shortened(&cell)).collect());
+    }
+
+    fn widths(&self) -> Vec<usize> {
+        let width = |at: usize| {
+            let cells = self.rows.iter().filter_map(|row| row.get(at));
+            cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+        };
+        self.heading.iter().enumerate().map(|(at, head)| head.len().max(width(at))).collect()
+    }
+}
+
+fn shortened(cell: &str) -> String {
+    let cell = OneLine(cell).to_string();
+    if cell.is_empty() {
+        "-".to_owned()
+    } else if cell.chars().count() > CELL_CHARS_MAX {
+        let kept: String = cell.chars().take(CELL_CHARS_MAX - 1).collect();
+        format!("{}…", kept.trim_end())
+    } else {
+        cell
+    }
+}
+
+impl fmt::Display for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.rows.is_empty() {
+            return f.write_str(self.empty);
+        }
+        let widths = self.widths();
+        line(f, &widths, self.heading.iter().copied())?;
+        for row in &self.rows {
+            writeln!(f)?;
+            line(f, &widths, row.iter().map(String::as_str))?;
+        }
+        Ok(())
+    }
+}
+
+fn line<'a>(
+    f: &mut fmt::Formatter<'_>,
+    widths: &[usize],
+    cells: impl Iterator<Item = &'a str>,
+) -> fmt::Result {
+    let mut text = String::new();
+    for (cell, width) in cells.zip(widths) {
+        text.push_str(&format!("{cell:width$}  "));
+    }
+    f.write_str(text.trim_end())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_stand_under_their_headings() {
+        let mut table = Table::new(["CASE", "TITLE", "SWITCH"], "no cases");
+        table.row(["CASE-7".into(), "Spindle överheats".into(), "on".into()]);
+        table.row(["CASE-12".into(), String::new(), "off".into()]);
+        insta::assert_snapshot!(table, @r"
+        CASE     TITLE              SWITCH
+        CASE-7   Spindle överheats  on
+        CASE-12  -                  off
+        ");
+    }
+
+    #[test]
+    fn an_empty_table_says_so() {
+        assert_eq!(Table::new(["CASE"], "no cases").to_string(), "no cases");
+    }
+
+    #[test]
+    fn a_long_cell_is_cut_where_it_can_be_seen() {
+        let mut table = Table::new(["TITLE"], "");
+        table.row(["x".repeat(100)]);
+        let text = table.to_string();
+        assert!(text.ends_with("x…") && text.lines().all(|l| l.chars().count() <= CELL_CHARS_MAX));
+    }
+}
