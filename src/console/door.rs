@@ -158,3 +158,79 @@ where
         self.0.spawn("http2 request", work);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::routing::get;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+
+    use super::*;
+    use crate::clock::Now;
+
+    fn door(connections_max: usize) -> Door {
+        let router = Router::new().route("/", get(async || "hello"));
+        Door::new(router, connections_max, Scope::new("test"))
+    }
+
+    fn connect(door: &Door) -> DuplexStream {
+        let (near, far) = duplex(64 * 1024);
+        door.take(far, "192.0.2.7:4711".parse().unwrap());
+        near
+    }
+
+    async fn all(mut stream: DuplexStream) -> String {
+        let mut text = Vec::new();
+        // A stream that is cut is as good an end as one that is closed.
+        let _ = stream.read_to_end(&mut text).await;
+        String::from_utf8_lossy(&text).into_owned()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_is_answered() {
+        let mut stream = connect(&door(1));
+        stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await.unwrap();
+        let text = all(stream).await;
+        assert!(text.starts_with("HTTP/1.1 200 OK") && text.ends_with("hello"), "{text}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_that_asks_nothing_in_time_is_closed() {
+        for first in
+            [&b""[..], b"GET / HT", b"PRI * HTTP/2.0\r\n", b"GET / HTTP/1.1\r\nHost: x\r\n"]
+        {
+            let (door, began) = (door(1), Now::read().mono);
+            let mut stream = connect(&door);
+            stream.write_all(first).await.unwrap();
+            all(stream).await;
+            let took = Now::read().mono - began;
+            assert!(took >= HEAD_READ_MAX && took < HEAD_READ_MAX * 2, "{first:?}: {took:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_endless_head_is_refused() {
+        let mut stream = connect(&door(1));
+        let head = format!("GET / HTTP/1.1\r\nX: {}\r\n\r\n", "x".repeat(HEAD_BYTES_MAX));
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let text = all(stream).await;
+        assert!(text.starts_with("HTTP/1.1 431"), "{text}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn past_the_limit_of_connections_a_new_one_is_closed_at_once() {
+        let (door, began) = (door(1), Now::read().mono);
+        let _first = connect(&door);
+        assert_eq!(all(connect(&door)).await, "");
+        assert!((Now::read().mono - began).is_zero());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stop_closes_idle_connections() {
+        let door = door(1);
+        let stream = connect(&door);
+        let scope = door.scope.clone();
+        drop(door);
+        assert_eq!(scope.close(CLOSE_MAX).await, 0);
+        assert_eq!(all(stream).await, "");
+    }
+}

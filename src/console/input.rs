@@ -157,7 +157,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_body_that_never_ends_is_given_up() {
-        let body = Bytes::new(http_body_util::BodyExt::boxed_unsync(Silent));
+        let body = Bytes::new(Silent.boxed_unsync());
         assert!(fault(body).await.contains("timed_out"));
     }
 
