@@ -32,6 +32,8 @@ mod routes;
 mod sessions;
 mod switches;
 mod targets;
+#[cfg(test)]
+mod tests;
 mod tunnels;
 mod views;
 

@@ -74,7 +74,6 @@ pub(super) async fn list(
 pub(super) struct Ask {
     id: Option<AssetId>,
     name: String,
-    #[serde(default)]
     serial: String,
     facility: Option<FacilityId>,
 }
@@ -84,8 +83,8 @@ pub(super) async fn create(
     caller: Caller,
     Body(Ask { id, name, serial, facility }): Body<Ask>,
 ) -> Result<(StatusCode, Json<AssetView>), Problem> {
-    let serial = if serial.is_empty() { serial } else { text("serial", &serial)? };
-    let new = NewAsset { id, name: text("name", &name)?, serial, facility };
+    let (name, serial) = (text("name", &name)?, text("serial", &serial)?);
+    let new = NewAsset { id, name, serial, facility };
     let now = Now::read();
     let written = desk.store.create_asset(&caller.by, &new, now).await?;
     Ok((StatusCode::CREATED, Json(AssetView::of(&desk, written.value, now.wall))))

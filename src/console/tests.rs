@@ -1,0 +1,5 @@
+//! The console over a real store and broker, asked through its router.
+
+mod endpoints;
+mod journeys;
+mod world;

@@ -1,0 +1,200 @@
+//! Every route of the table, asked by nobody, by a stranger who holds every role in a company of
+//! his own, and by the right person.
+
+use axum::http::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use super::world::{PASSWORD, World};
+use crate::{
+    clock::Now,
+    console::routes::{OpenTo, Route, table},
+    ids::KeyDigest,
+    store::SessionAsk,
+    tls::NewKey,
+};
+
+/// Routes about nothing of one company: the stranger is answered, with what is his. May only
+/// shrink.
+const NOT_ABOUT_AN_OBJECT: &[(&str, &str)] = &[
+    ("POST", "/api/v1/logout"),
+    ("GET", "/api/v1/me"),
+    ("POST", "/api/v1/me/certificate"),
+    ("GET", "/api/v1/cases"),
+    ("GET", "/api/v1/sessions"),
+    ("GET", "/api/v1/assets"),
+    ("POST", "/api/v1/assets"),
+    ("GET", "/api/v1/devices"),
+    ("POST", "/api/v1/devices"),
+    ("GET", "/api/v1/users"),
+    ("POST", "/api/v1/users"),
+];
+
+/// Words of which the stranger must see none.
+const FOREIGN: &[&str] =
+    &["press-7", "Press 7", "edge-7", "CASE-", "wanda", "emil", "tina", "op.example", "P-0007"];
+
+/// Who is right for a route, and what they send.
+fn right(route: &Route) -> (&'static str, Value) {
+    let tunnel = json!({
+        "name": "hmi", "kind": "ssc",
+        "targets": [{ "name": "hmi", "host": "10.0.0.2", "port": 80 }],
+    });
+    match (route.method.as_str(), route.path) {
+        ("POST", "/api/v1/login") => {
+            ("wanda", json!({ "email": "wanda@op.example", "password": PASSWORD }))
+        }
+        ("POST", "/api/v1/me/certificate") => {
+            ("stan", json!({ "csr": NewKey::generate().unwrap().request_pem().unwrap() }))
+        }
+        ("POST", "/api/v1/cases") => (
+            "emil",
+            json!({ "type": "operator_internal", "asset": "press-7", "title": "It squeaks" }),
+        ),
+        ("PATCH", "/api/v1/cases/{case}") => ("stan", json!({ "state": "in_progress" })),
+        ("PUT", "/api/v1/cases/{case}/remote-access")
+        | ("PUT", "/api/v1/assets/{asset}/remote-access") => ("wanda", json!({ "on": true })),
+        ("POST", "/api/v1/cases/{case}/explain") => ("stan", json!({ "tunnel": "plc" })),
+        ("GET" | "DELETE", path) if path.starts_with("/api/v1/sessions") => ("stan", Value::Null),
+        ("POST", "/api/v1/assets") => ("wanda", json!({ "name": "Mixer", "serial": "M-1" })),
+        ("PUT", "/api/v1/assets/{asset}/device") => ("wanda", json!({ "device": null })),
+        ("POST", "/api/v1/assets/{asset}/tunnels")
+        | ("PUT", "/api/v1/assets/{asset}/tunnels/{tunnel}") => ("wanda", tunnel),
+        ("POST", "/api/v1/devices") => ("wanda", json!({ "name": "Edge 8" })),
+        ("POST", "/api/v1/users") => (
+            "tina",
+            json!({ "email": "new@mail.example", "name": "New", "password": "long enough" }),
+        ),
+        ("PUT", "/api/v1/users/{user}/active") => ("tina", json!({ "active": false })),
+        ("POST", "/api/v1/users/{user}/assignments") => {
+            ("tina", json!({ "role": "workshop_manager" }))
+        }
+        (_, path) if path.starts_with("/api/v1/users") => ("tina", Value::Null),
+        (_, _) => ("wanda", Value::Null),
+    }
+}
+
+/// The path with ids of the operator's company.
+fn filled(route: &Route, session: &str) -> String {
+    let path = route
+        .path
+        .replace("{case}", "CASE-1")
+        .replace("{asset}", "press-7")
+        .replace("{tunnel}", "press-7-plc")
+        .replace("{device}", "edge-7")
+        .replace("{user}", "emil")
+        .replace("{assignment}", "emil-0")
+        .replace("{session}", session);
+    assert!(!path.contains('{'), "no example for {}", route.path);
+    if route.path == "/api/v1/audit" { format!("{path}?case=CASE-1") } else { path }
+}
+
+/// A world with a session of stan's, granted by the shared case.
+async fn world() -> (World, String) {
+    let world = World::start().await;
+    world.switch_on("CASE-1").await;
+    let _online = world.registry.arrive(&"edge-7".parse().unwrap());
+    let ask = SessionAsk {
+        who: "stan".parse().unwrap(),
+        key: KeyDigest([9; 32]),
+        source_ip: None,
+        via: crate::authz::Via::Case("CASE-1".parse().unwrap()),
+        tunnel: "plc".parse().unwrap(),
+        door: crate::authz::Door::Native,
+        want: crate::authz::Want::Control,
+        reason: None,
+        gateway: "gateway-1".parse().unwrap(),
+    };
+    let requested = world.store.request_session(&ask, Now::read()).await.unwrap();
+    // Over, as far as the rows say: the broker never heard of it.
+    let ended = crate::store::Ended {
+        session: requested.session.clone(),
+        cause: crate::audit::EndCause::UserClosed,
+        at: Now::read().wall,
+        up: 1,
+        down: 2,
+        by: None,
+    };
+    world.store.end_session(&ended).await.unwrap();
+    (world, requested.session.to_string())
+}
+
+#[tokio::test]
+async fn nobody_is_answered_only_where_anyone_is() {
+    let (world, session) = world().await;
+    for route in table() {
+        let (_, body) = right(&route);
+        let path = filled(&route, &session);
+        let answer = world.ask(None, route.method.clone(), &path, body).await;
+        let shown = format!("{} {path}: {} {}", route.method, answer.status, answer.text);
+        match route.open_to {
+            OpenTo::Anyone => assert!(answer.status.is_success(), "{shown}"),
+            OpenTo::People => {
+                assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{shown}");
+                assert_eq!(answer.json["reason"], "unauthenticated", "{shown}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn another_companys_person_finds_nothing_of_ours() {
+    let (world, session) = world().await;
+    for route in table().into_iter().filter(|route| route.open_to == OpenTo::People) {
+        let (_, body) = right(&route);
+        let path = filled(&route, &session);
+        let answer = world.ask(Some("eve"), route.method.clone(), &path, body).await;
+        let shown = format!("{} {path}: {} {}", route.method, answer.status, answer.text);
+        if NOT_ABOUT_AN_OBJECT.contains(&(route.method.as_str(), route.path)) {
+            assert!(answer.status.is_success(), "{shown}");
+            for word in FOREIGN {
+                assert!(!answer.text.contains(word), "{word}: {shown}");
+            }
+        } else {
+            assert_eq!(answer.status, StatusCode::NOT_FOUND, "{shown}");
+            assert_eq!(answer.json["reason"], "not_found", "{shown}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_there_and_what_is_not_yours_look_alike() {
+    let (world, session) = world().await;
+    for route in table().into_iter().filter(|route| route.path.contains('{')) {
+        let (_, body) = right(&route);
+        let path = filled(&route, &session);
+        let nowhere = route
+            .path
+            .split('/')
+            .map(|part| if part.starts_with('{') { "nowhere-1" } else { part })
+            .collect::<Vec<_>>()
+            .join("/");
+        let not_yours = world.ask(Some("eve"), route.method.clone(), &path, body.clone()).await;
+        let not_there = world.ask(Some("eve"), route.method.clone(), &nowhere, body).await;
+        assert_eq!(not_yours.text, not_there.text, "{} {path}", route.method);
+        assert_eq!(not_yours.headers, not_there.headers, "{} {path}", route.method);
+    }
+}
+
+#[tokio::test]
+async fn the_right_person_is_answered_on_every_route() {
+    for route in table() {
+        let (world, session) = world().await;
+        let (person, body) = right(&route);
+        let path = filled(&route, &session);
+        let answer = world.ask(Some(person), route.method.clone(), &path, body).await;
+        let shown = format!("{person} {} {path}: {} {}", route.method, answer.status, answer.text);
+        assert!(answer.status.is_success(), "{shown}");
+        assert_eq!(answer.headers["cache-control"], "no-store", "{shown}");
+    }
+}
+
+#[tokio::test]
+async fn an_unknown_path_and_an_unknown_method_are_problems_too() {
+    let world = World::start().await;
+    let nowhere = world.ask(None, Method::GET, "/api/v1/nowhere", Value::Null).await;
+    assert_eq!(nowhere.status, StatusCode::NOT_FOUND);
+    assert_eq!(nowhere.headers["content-type"], "application/problem+json");
+    let method = world.ask(None, Method::DELETE, "/api/v1/cases", Value::Null).await;
+    assert_eq!(method.status, StatusCode::METHOD_NOT_ALLOWED);
+    assert_eq!(method.json["reason"], "method");
+}
