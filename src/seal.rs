@@ -29,6 +29,7 @@
 
 mod boxes;
 mod datagrams;
+mod delivery;
 mod handshake;
 mod keys;
 mod local;

@@ -26,6 +26,14 @@ pub trait LegStream: AsyncRead + AsyncWrite + Send + Unpin {
 }
 
 impl Leg {
+    /// Sends small writes at once (`TCP_NODELAY`): each is a whole record, or a relay's whole turn.
+    pub fn prepare(&self) {
+        if let Self::Tcp(socket) = self {
+            // Fails only for a socket that is gone, which the next read will say.
+            let _ = socket.set_nodelay(true);
+        }
+    }
+
     /// Ends both directions at once: what the kernel still holds is dropped and the peer sees a
     /// reset, never a clean end.
     ///

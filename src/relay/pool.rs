@@ -16,10 +16,10 @@ use rustix::{
 };
 
 /// What one pipe or buffer holds, in bytes; the most that one direction of a channel holds.
-pub const CHUNK_BYTES: usize = 256 * 1024;
+pub(super) const CHUNK_BYTES: usize = 256 * 1024;
 
 /// Buffers kept for the next borrower; more are freed on return. 16 MiB.
-pub const IDLE_BUFFERS_MAX: usize = 64;
+pub(super) const IDLE_BUFFERS_MAX: usize = 64;
 
 /// Pipes kept for the next borrower; more are closed on return.
 ///
@@ -27,7 +27,7 @@ pub const IDLE_BUFFERS_MAX: usize = 64;
 ///
 /// Linux lets an unprivileged user enlarge pipes up to 16,384 pages in all (pipe(7),
 /// `pipe-user-pages-soft`): 256 pipes of this size.
-pub const IDLE_PIPES_MAX: usize = 64;
+pub(super) const IDLE_PIPES_MAX: usize = 64;
 
 /// Lends pipes and buffers; clones share.
 #[derive(Clone, Default)]
@@ -109,7 +109,8 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A lent buffer; goes home on drop. It carries sealed bytes, or is wiped by who puts others in.
+/// A lent buffer; goes home on drop. What it held stays in it until the next borrower overwrites it:
+/// one process's pools must not serve two that may not see each other's bytes.
 pub struct Buffer {
     bytes: Box<[u8]>,
     home: Arc<Inner>,

@@ -73,6 +73,8 @@ struct Channel {
 
 impl Channel {
     fn new(technician: Leg, device: Leg) -> Self {
+        technician.prepare();
+        device.prepare();
         Self {
             legs: Some((technician, device)),
             up: Flow::new(Direction::Up),

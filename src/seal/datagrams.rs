@@ -165,6 +165,7 @@ struct Pump<D> {
 
 impl<D: DatagramEnd> Pump<D> {
     fn new(local: D, leg: Leg, keys: ChannelKeys, pools: &Pools) -> Self {
+        leg.prepare();
         Self {
             local,
             leg: Some(leg),

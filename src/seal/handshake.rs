@@ -10,7 +10,7 @@
 //!     close_notify          <------->    close_notify
 //! ```
 
-use std::{future::Future, io, sync::Arc, time::Duration};
+use std::{future::Future, io, net::Ipv4Addr, sync::Arc, time::Duration};
 
 use rustls::{
     ClientConfig, ServerConfig,
@@ -76,8 +76,9 @@ pub async fn connect(
 ) -> Result<SessionKeys, HandshakeError> {
     let connector = TlsConnector::from(Arc::new(client(identity, pin)?));
     in_time(async {
-        let name = ServerName::from(std::net::Ipv4Addr::UNSPECIFIED).to_owned();
-        let mut stream = connector.connect(name.into(), leg).await.map_err(failed)?;
+        // Not sent and not checked: the pin says who must answer.
+        let name = ServerName::from(Ipv4Addr::UNSPECIFIED);
+        let mut stream = connector.connect(name, leg).await.map_err(failed)?;
         let secret = export(stream.get_ref().1, session)?;
         let algorithm = propose(&mut stream).await?;
         close(&mut stream).await;

@@ -11,11 +11,20 @@ use super::record::{OpenError, Unsealable};
 
 /// A local byte stream that can be told "this did not end well".
 pub trait LocalEnd: AsyncRead + AsyncWrite + Send + Unpin {
+    /// Called once, before the first byte.
+    fn prepare(&mut self) {}
+
     /// Makes the coming drop an error for whoever holds the other side.
     fn reset(&mut self);
 }
 
 impl LocalEnd for TcpStream {
+    /// What came together goes on at once.
+    fn prepare(&mut self) {
+        // Fails only for a socket that is gone, which the next read will say.
+        let _ = self.set_nodelay(true);
+    }
+
     fn reset(&mut self) {
         crate::relay::reset(self);
     }

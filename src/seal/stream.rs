@@ -12,8 +12,7 @@
 
 use std::{
     future::{Future, poll_fn},
-    io::{self, IoSlice},
-    ops::Range,
+    io,
     pin::Pin,
     task::{Context, Poll, ready},
     time::Duration,
@@ -32,15 +31,13 @@ use crate::{
 use super::{
     ChannelKeys, LocalEnd, PumpEnd, PumpError, ResetCause, Unsealable,
     boxes::{Inbox, Outbox},
+    delivery::Waiting,
     keys::End,
     record::{Content, Kind, Opener, Sealer},
 };
 
 /// Records between two acknowledgements; one comes after `end` in any case.
 const ACK_EVERY: u64 = 16;
-
-/// How many records are delivered with one write.
-const DELIVERED_AT_ONCE_MAX: usize = 16;
 
 /// Less room than this is not worth another read before writing.
 const READ_BYTES_MIN: usize = 4 * 1024;
@@ -160,7 +157,9 @@ impl Acks {
 }
 
 impl<L: LocalEnd> Pump<L> {
-    fn new(local: L, leg: Leg, keys: ChannelKeys, pools: &Pools) -> Self {
+    fn new(mut local: L, leg: Leg, keys: ChannelKeys, pools: &Pools) -> Self {
+        local.prepare();
+        leg.prepare();
         Self {
             ends: Some((local, leg)),
             end: keys.end,
@@ -192,7 +191,7 @@ impl<L: LocalEnd> Pump<L> {
     ) -> Poll<Result<(), Halt>> {
         self.hear_first = !self.hear_first;
         if !self.hear_first {
-            self.say(cx, local, leg, meter)?;
+            let _ = self.say(cx, local, leg, meter)?;
         }
         self.hear(cx, local, leg, meter)?;
         // After hearing in any case: what was heard may be due an acknowledgement.
@@ -397,69 +396,5 @@ impl<L: LocalEnd> Pump<L> {
 impl<L: LocalEnd> Drop for Pump<L> {
     fn drop(&mut self) {
         self.close_local(false);
-    }
-}
-
-/// Ranges of opened plaintext, in order, that one vectored write delivers.
-#[derive(Default)]
-struct Waiting {
-    ranges: [Range<usize>; DELIVERED_AT_ONCE_MAX],
-    first: usize,
-    last: usize,
-}
-
-impl Waiting {
-    fn is_empty(&self) -> bool {
-        self.first == self.last
-    }
-
-    fn is_full(&self) -> bool {
-        self.last == DELIVERED_AT_ONCE_MAX
-    }
-
-    fn push(&mut self, range: Range<usize>) {
-        if range.is_empty() {
-            return;
-        }
-        if let Some(slot) = self.ranges.get_mut(self.last) {
-            *slot = range;
-            self.last += 1;
-        }
-    }
-
-    /// How many bytes the local end took.
-    fn poll_write<L: LocalEnd>(
-        &mut self,
-        cx: &mut Context<'_>,
-        inbox: &Inbox,
-        local: &mut L,
-    ) -> Poll<io::Result<usize>> {
-        let mut slices = [IoSlice::new(&[]); DELIVERED_AT_ONCE_MAX];
-        let waiting = self.ranges.get(self.first..self.last).unwrap_or_default();
-        for (slice, range) in slices.iter_mut().zip(waiting) {
-            *slice = IoSlice::new(inbox.get(range.clone()));
-        }
-        let slices = slices.get(..waiting.len()).unwrap_or_default();
-        let taken = ready!(Pin::new(local).poll_write_vectored(cx, slices))?;
-        if taken == 0 {
-            return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
-        }
-        self.advance(taken);
-        Poll::Ready(Ok(taken))
-    }
-
-    fn advance(&mut self, mut taken: usize) {
-        while let Some(range) =
-            self.ranges.get_mut(self.first..self.last).and_then(|r| r.first_mut())
-        {
-            let part = taken.min(range.len());
-            range.start += part;
-            taken -= part;
-            if !range.is_empty() {
-                return;
-            }
-            self.first += 1;
-        }
-        (self.first, self.last) = (0, 0);
     }
 }
