@@ -30,6 +30,12 @@ pub(super) struct Feed {
 /// The loop is gone; there is nobody to tell.
 struct LoopGone;
 
+/// What came of asking for changes.
+enum Heard {
+    All,
+    Nothing,
+}
+
 impl Feed {
     /// Runs until asked to stop, or until the loop is gone.
     pub(super) async fn run(mut self, mut changes: broadcast::Receiver<Change>, stop: Stop) {
@@ -52,7 +58,9 @@ impl Feed {
                     told
                 }
                 Some(Ok(change)) => self.hear(change).await,
-                Some(Err(broadcast::error::RecvError::Lagged(_))) => self.catch_up().await,
+                Some(Err(broadcast::error::RecvError::Lagged(_))) => {
+                    self.catch_up().await.map(|_| ())
+                }
                 Some(Err(broadcast::error::RecvError::Closed)) => {
                     listening = false;
                     Ok(())
@@ -70,7 +78,7 @@ impl Feed {
             Some(seen) if change.revision.0 == seen.0.saturating_add(1) => {
                 self.hand_over(change).await
             }
-            Some(_) | None => self.catch_up().await,
+            Some(_) | None => self.catch_up().await.map(|_| ()),
         }
     }
 
@@ -80,30 +88,34 @@ impl Feed {
     }
 
     /// Hands over what was missed. What the store does not tell now is asked for at the next pulse.
-    async fn catch_up(&mut self) -> Result<(), LoopGone> {
-        let Some(seen) = self.seen else { return Ok(()) };
-        let Some(missed) = in_time(self.store.changes_since(seen)).await else { return Ok(()) };
+    async fn catch_up(&mut self) -> Result<Heard, LoopGone> {
+        let Some(seen) = self.seen else { return Ok(Heard::Nothing) };
+        let Some(missed) = in_time(self.store.changes_since(seen)).await else {
+            return Ok(Heard::Nothing);
+        };
         for change in missed.into_iter().filter(|change| change.revision > seen) {
             self.hand_over(change).await?;
         }
-        Ok(())
+        Ok(Heard::All)
     }
 
     async fn pulse(&mut self) -> Result<(), LoopGone> {
-        let newest = in_time(self.store.revision()).await;
-        if newest > self.seen && self.seen.is_some() {
-            self.catch_up().await?;
-        }
-        let pulse = match (newest, self.seen) {
+        let pulse = match (in_time(self.store.revision()).await, self.seen) {
+            (None, _) => Pulse::Silent,
+            (Some(newest), Some(seen)) if newest > seen => match self.catch_up().await? {
+                Heard::All => self.up_to(newest),
+                Heard::Nothing => Pulse::Silent,
+            },
             // The first answer: whoever was granted on less is judged again by the loop.
-            (Some(newest), None) => {
-                self.seen = Some(newest);
-                Pulse::UpTo(newest)
-            }
-            (Some(newest), Some(seen)) if newest <= seen => Pulse::UpTo(seen),
-            (Some(_) | None, _) => Pulse::Silent,
+            (Some(newest), Some(_) | None) => self.up_to(newest),
         };
         self.tell(News::Pulse(pulse)).await
+    }
+
+    fn up_to(&mut self, newest: Revision) -> Pulse {
+        let seen = self.seen.map_or(newest, |seen| seen.max(newest));
+        self.seen = Some(seen);
+        Pulse::UpTo(seen)
     }
 
     async fn tell(&self, news: News) -> Result<(), LoopGone> {

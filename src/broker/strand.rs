@@ -1,6 +1,10 @@
 //! What the broker holds of one session: its legs, its meters, and the terms of its splices.
 
-use std::{collections::BTreeMap, sync::Arc, time::Instant};
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    sync::Arc,
+    time::Instant,
+};
 
 use crate::{
     clock::Now,
@@ -38,10 +42,13 @@ impl Strand {
         self.terms.clone()
     }
 
-    /// Keeps a leg until its channel begins.
+    /// Keeps a leg until its channel begins; a second one in the same place is dropped.
     pub(super) fn put(&mut self, channel: ChannelNo, side: Side, leg: Leg) {
-        if let Some(second) = self.legs.insert((channel, side), leg) {
-            second.abort();
+        match self.legs.entry((channel, side)) {
+            Entry::Vacant(place) => {
+                place.insert(leg);
+            }
+            Entry::Occupied(_) => leg.abort(),
         }
     }
 

@@ -135,7 +135,9 @@ impl Sessions {
                 *place = Place::Here;
                 self.relay_if_complete(&seat.session, seat.channel, turn);
             }
-            Some(Place::Token(_) | Place::Here) | None => turn.todo.push(Command::DropLeg(seat)),
+            // Its leg is here already; there is no second one to drop.
+            Some(Place::Here) => {}
+            Some(Place::Token(_)) | None => turn.todo.push(Command::DropLeg(seat)),
         }
     }
 
