@@ -19,6 +19,7 @@ mod beam;
 mod carry;
 mod feed;
 mod handle;
+mod judging;
 mod news;
 mod opening;
 mod presence;

@@ -33,7 +33,7 @@ mod sessions;
 mod snapshot;
 mod state;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod words;
 
 pub use sessions::Sessions;

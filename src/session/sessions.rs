@@ -10,7 +10,7 @@ use crate::{
     audit::EndCause,
     authz::{Decision, Facts, Grant, LimitFacts, Request, Via, decide},
     clock::Now,
-    ids::{ChannelNo, DeviceId, PersonId, SessionId},
+    ids::{ChannelNo, PersonId, SessionId},
     token::{JoinToken, TokenDigest},
 };
 
@@ -399,14 +399,5 @@ impl Live {
             | State::Active { .. }
             | State::Ending { .. } => Ok(()),
         }
-    }
-}
-
-/// The device a view's session leads to.
-impl View<'_> {
-    /// Whether it leads to `device`.
-    #[must_use]
-    pub fn leads_to(&self, device: &DeviceId) -> bool {
-        self.snapshot.device == *device
     }
 }

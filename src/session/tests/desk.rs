@@ -24,14 +24,14 @@ use crate::{
     token::JoinToken,
 };
 
-pub(super) const ON: Switch = Switch { on: true, until: None };
-pub(super) const OFF: Switch = Switch { on: false, until: None };
-pub(super) const MORNING: Wall = Wall(1_777_622_400_000);
+pub(crate) const ON: Switch = Switch { on: true, until: None };
+pub(crate) const OFF: Switch = Switch { on: false, until: None };
+pub(crate) const MORNING: Wall = Wall(1_777_622_400_000);
 pub(super) const EAR: EarNo = EarNo(1);
 pub(super) const TECHNICIAN_KEY: KeyDigest = KeyDigest([1; 32]);
 pub(super) const DEVICE_KEY: KeyDigest = KeyDigest([2; 32]);
 
-pub(super) fn id<T: std::str::FromStr<Err = InvalidId>>(text: &str) -> T {
+pub(crate) fn id<T: std::str::FromStr<Err = InvalidId>>(text: &str) -> T {
     text.parse().unwrap()
 }
 
@@ -45,12 +45,6 @@ pub(super) fn facts() -> Facts {
         roles: [TenantRole::Basic, role].into(),
     };
     let builder = tenant("builder", TenantRole::ServiceProvider);
-    let kind = Kind::Shared {
-        operator: id("hall"),
-        provider: id("builder"),
-        asset: id("press-7"),
-        switch: ON,
-    };
     Facts {
         revision: Revision(1),
         person: Some(Person {
@@ -67,16 +61,7 @@ pub(super) fn facts() -> Facts {
             role: Role::ServiceTechnician,
             scope: Scope::Whole,
         }],
-        case: Some(Case {
-            id: id("case-1"),
-            title: "Spindle stops".into(),
-            kind,
-            state: State::InProgress,
-            created_by: id("olaf"),
-            assignee: None,
-            created_at: MORNING,
-            closed_at: None,
-        }),
+        case: Some(case()),
         asset: Some(Asset {
             id: id("press-7"),
             operator: id("hall"),
@@ -108,6 +93,24 @@ pub(super) fn facts() -> Facts {
             presence: Presence::Online,
         }),
         ..Facts::default()
+    }
+}
+
+fn case() -> Case {
+    Case {
+        id: id("case-1"),
+        title: "Spindle stops".into(),
+        kind: Kind::Shared {
+            operator: id("hall"),
+            provider: id("builder"),
+            asset: id("press-7"),
+            switch: ON,
+        },
+        state: State::InProgress,
+        created_by: id("olaf"),
+        assignee: None,
+        created_at: MORNING,
+        closed_at: None,
     }
 }
 
@@ -225,17 +228,29 @@ impl Desk {
         let commands = self.sessions.step(input, self.now);
         assert_eq!(self.sessions.check(), Ok(()));
         for command in &commands {
-            let (session, channel, token, side) = match command {
+            let offered = match command {
                 Command::Offer { session, channel, token, .. } => {
-                    (session, channel, token, Side::Device)
+                    Some((session, channel, token, Side::Device))
                 }
                 Command::Admit { session, channel, token, .. } => {
-                    (session, channel, token, Side::Technician)
+                    Some((session, channel, token, Side::Technician))
                 }
-                _ => continue,
+                Command::Seat { .. }
+                | Command::RefuseLeg { .. }
+                | Command::DropLeg(_)
+                | Command::RecordStarted(_)
+                | Command::Relay { .. }
+                | Command::AskQuiet(_)
+                | Command::Cut { .. }
+                | Command::TellEnded { .. }
+                | Command::TellRefused { .. }
+                | Command::RecordFlow { .. }
+                | Command::RecordEnded { .. } => None,
             };
-            let seat = Seat { session: session.clone(), channel: *channel, side };
-            self.tokens.insert(seat, token.clone());
+            if let Some((session, channel, token, side)) = offered {
+                let seat = Seat { session: session.clone(), channel: *channel, side };
+                self.tokens.insert(seat, token.clone());
+            }
         }
         commands
     }

@@ -340,7 +340,8 @@ fn a_lease_that_lapsed_ends_the_session() {
 
 #[test]
 fn each_withdrawal_has_its_own_cause() {
-    let cases: [(&str, fn(&mut Desk)); 7] = [
+    type Withdraw = fn(&mut Desk);
+    let cases: [(&str, Withdraw); 7] = [
         ("role_revoked", |desk| desk.facts.assignments.clear()),
         ("case_closed", |desk| {
             desk.facts.case.as_mut().unwrap().state = crate::cases::State::Closed;
@@ -390,8 +391,8 @@ fn a_gateway_that_drains_starts_nothing_and_ends_the_rest_when_time_is_up() {
 
 #[test]
 fn nothing_is_offered_without_randomness() {
-    let mut desk = Desk::default();
-    desk.sessions = crate::session::Sessions::new(Options::default(), || None);
+    let sessions = crate::session::Sessions::new(Options::default(), || None);
+    let mut desk = Desk { sessions, ..Desk::default() };
     let granted = desk.granted("s1");
     desk.input(granted).expect(&[]);
     desk.open("s1", 0, None).expect(&["tell s1/0 refused Internal"]);

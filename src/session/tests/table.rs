@@ -42,7 +42,13 @@ fn offering() -> Desk {
     desk
 }
 
-const STATES: [(&str, fn() -> Desk); 10] = [
+/// A way to a state.
+type Reach = fn() -> Desk;
+
+/// An input, and the commands that came of it.
+type Apply = fn(&mut Desk) -> Vec<String>;
+
+const STATES: [(&str, Reach); 10] = [
     ("none", Desk::default),
     ("granted", granted),
     ("granted, channel 0 offered", || Desk::default().offered()),
@@ -55,7 +61,7 @@ const STATES: [(&str, fn() -> Desk); 10] = [
     ("ending, start being recorded", ending_while_recording),
 ];
 
-const INPUTS: [(&str, fn(&mut Desk) -> Vec<String>); 27] = [
+const INPUTS: [(&str, Apply); 27] = [
     ("granted once more", |desk| {
         let granted = desk.granted("s1");
         desk.input(granted).0
