@@ -4,7 +4,7 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use super::{delays::Delays, passwords::Passwords, problem::Problem};
 use crate::{
-    authz::{Action, Decision, Facts, Grant, Request, decide},
+    authz::{Action, Decision, Grant, Request, decide},
     broker::{Broker, Settled},
     clock::Now,
     ids::{PersonId, Revision},
@@ -26,17 +26,17 @@ pub(super) struct Desk {
 }
 
 impl Desk {
-    /// The facts about `subject`, if they allow `action` now.
-    pub(super) async fn facts_for(
+    /// The grant, if the facts about `subject` allow `action` now.
+    pub(super) async fn allowed(
         &self,
         subject: &Subject,
         action: Action,
         now: Now,
-    ) -> Result<(Grant, Facts), Problem> {
+    ) -> Result<Grant, Problem> {
         let facts = self.store.facts(subject).await?;
         let request = Request { who: subject.who.clone(), action, at: now.wall };
         match decide(request, &facts) {
-            Decision::Allow(grant) => Ok((grant, facts)),
+            Decision::Allow(grant) => Ok(grant),
             Decision::Deny(denial) => Err(denial.into()),
         }
     }
@@ -44,7 +44,7 @@ impl Desk {
     /// Whether `who` may do what concerns the own tenant alone.
     pub(super) async fn may(&self, who: &PersonId, action: Action) -> Result<Grant, Problem> {
         let subject = Subject::of(who.clone());
-        self.facts_for(&subject, action, Now::read()).await.map(|(grant, _)| grant)
+        self.allowed(&subject, action, Now::read()).await
     }
 
     /// Waits until what `revision` denies is cut.

@@ -31,6 +31,7 @@ pub(super) enum OpenTo {
 
 /// One method on one path.
 #[derive(Clone, Debug)]
+#[cfg_attr(not(test), expect(dead_code, reason = "the tests hold each route against its fields"))]
 pub(super) struct Route {
     pub(super) method: Method,
     pub(super) path: &'static str,

@@ -106,7 +106,7 @@ pub(super) async fn end(
     let row = desk.store.session(&session).await?.ok_or_else(Problem::not_found)?;
     if row.person != caller.person.id {
         let subject = Subject::asset(caller.person.id.clone(), row.asset.clone());
-        desk.facts_for(&subject, Action::EndSession(row.asset), Now::read()).await?;
+        let _grant = desk.allowed(&subject, Action::EndSession(row.asset), Now::read()).await?;
     }
     if row.state == SessionState::Ended {
         // What was wanted is so.

@@ -74,7 +74,7 @@ pub(super) async fn of_case(
         return Ok(Json(Items { items: Vec::new(), next: None }));
     };
     let subject = Subject::case(who.clone(), case.clone());
-    desk.facts_for(&subject, Action::ReadTunnels(asset.clone()), now).await?;
+    let _grant = desk.allowed(&subject, Action::ReadTunnels(asset.clone()), now).await?;
     let mut items = Vec::new();
     for tunnel in desk.store.tunnels(&asset).await? {
         let key = TunnelKey::Id(tunnel.id.clone());
@@ -152,7 +152,7 @@ pub(super) async fn of_asset(
     Path(asset): Path<AssetId>,
 ) -> Result<Json<Items<TunnelView>>, Problem> {
     let subject = Subject::asset(caller.person.id, asset.clone());
-    desk.facts_for(&subject, Action::ReadTunnels(asset.clone()), Now::read()).await?;
+    let _grant = desk.allowed(&subject, Action::ReadTunnels(asset.clone()), Now::read()).await?;
     Ok(Items::all(desk.store.tunnels(&asset).await?))
 }
 
