@@ -2,6 +2,7 @@
 
 mod architecture;
 mod crashes;
+mod hostile;
 mod networks;
 mod refusals;
 mod tunnels;

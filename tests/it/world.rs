@@ -128,6 +128,11 @@ impl Demo {
         technician
     }
 
+    /// The process's number.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id().unwrap()
+    }
+
     pub(crate) fn home(&self) -> PathBuf {
         self.dir.path().join("demo")
     }
