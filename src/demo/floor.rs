@@ -1,15 +1,20 @@
 //! The demo's shop floor: one press and everything on it that can be connected to, on loopback.
 
-use std::{io, net::SocketAddr, sync::Arc};
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
 
+use serde::{Deserialize, Serialize};
 use tokio::net::{TcpListener, UdpSocket};
 use tracing::warn;
 
 use super::{hmi, plc, press::Press, probes, screen};
 use crate::{clock::Now, tasks::Scope};
 
-/// Where the machine's services listen.
-#[derive(Clone, Copy, Debug)]
+/// Where the machine's services listen; port 0 is any.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(super) struct Floor {
     pub(super) hmi: SocketAddr,
     pub(super) plc: SocketAddr,
@@ -18,20 +23,35 @@ pub(super) struct Floor {
     pub(super) source: SocketAddr,
 }
 
+/// A service of the demo's machine that cannot listen.
+#[derive(Debug, thiserror::Error)]
+#[error("the demo's machine cannot listen on {at}; stop the program that does, or start afresh")]
+pub struct FloorError {
+    at: SocketAddr,
+    source: io::Error,
+}
+
 impl Floor {
-    /// Starts the machine on ports that the system chooses; it runs as long as `scope`.
+    /// A machine at `address`, on ports that the system will choose.
+    pub(super) fn new(address: IpAddr) -> Self {
+        let any = SocketAddr::new(address, 0);
+        Self { hmi: any, plc: any, screen: any, echo: any, source: any }
+    }
+
+    /// Starts the machine, for as long as `scope` runs; gives the ports that it really has.
     ///
     /// # Errors
     ///
-    /// When loopback gives no port.
-    pub(super) async fn start(scope: &Scope) -> io::Result<Self> {
+    /// [`FloorError`], naming the address.
+    pub(super) async fn start(self, scope: &Scope) -> Result<Self, FloorError> {
         let press = Arc::new(Press::new(Now::read().mono));
-        let (hmi, hmi_at) = listener().await?;
-        let (plc, plc_at) = listener().await?;
-        let (screen, screen_at) = listener().await?;
-        let (source, source_at) = listener().await?;
-        let echo = UdpSocket::bind("127.0.0.1:0").await?;
-        let echo_at = echo.local_addr()?;
+        let (hmi, hmi_at) = listener(self.hmi).await?;
+        let (plc, plc_at) = listener(self.plc).await?;
+        let (screen, screen_at) = listener(self.screen).await?;
+        let (source, source_at) = listener(self.source).await?;
+        let fault = |source| FloorError { at: self.echo, source };
+        let echo = UdpSocket::bind(self.echo).await.map_err(fault)?;
+        let echo_at = echo.local_addr().map_err(fault)?;
         run(scope, "hmi", hmi::serve(hmi, press.clone(), scope.clone()));
         run(scope, "plc", plc::serve(plc, press.clone()));
         run(scope, "screen", screen::serve(screen, press, scope.clone()));
@@ -41,9 +61,10 @@ impl Floor {
     }
 }
 
-async fn listener() -> io::Result<(TcpListener, SocketAddr)> {
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
-    let address = listener.local_addr()?;
+async fn listener(at: SocketAddr) -> Result<(TcpListener, SocketAddr), FloorError> {
+    let fault = |source| FloorError { at, source };
+    let listener = TcpListener::bind(at).await.map_err(fault)?;
+    let address = listener.local_addr().map_err(fault)?;
     Ok((listener, address))
 }
 

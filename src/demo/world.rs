@@ -15,7 +15,7 @@ use super::floor::Floor;
 use crate::{
     cases::{Case, Kind, State, Switch},
     clock::Wall,
-    ids::{InvalidId, KeyDigest, TenantId},
+    ids::{InvalidId, TenantId},
     machines::{
         Asset, CustomerMachine, Device, Hosts, Link, Mode, Ports, Proto, Target, Tunnel, TunnelKind,
     },
@@ -73,14 +73,13 @@ fn email(id: &str, tenant: &str) -> String {
     format!("{id}@{tenant}.example")
 }
 
-/// All rows of the demo. `password_hash` is everybody's; `key` is the online device's.
+/// All rows of the demo. `password_hash` is everybody's.
 ///
 /// # Errors
 ///
 /// None in practice: the ids above are well formed, which a test sees.
 pub(super) fn seed(
     floor: &Floor,
-    key: KeyDigest,
     password_hash: &SecretText,
     now: Wall,
 ) -> Result<Seed, InvalidId> {
@@ -102,8 +101,8 @@ pub(super) fn seed(
         });
     }
     seed.devices = vec![
-        device(ONLINE, "Edge box, hall 1", Some(key))?,
-        device(OFFLINE, "Edge box, hall 2", None)?,
+        device(ONLINE, "Edge box, hall 1")?,
+        device(OFFLINE, "Edge box, hall 2")?,
     ];
     seed.assets = vec![
         asset("press-7", "Press 7", "AF-1007", "hall-1", ONLINE)?,
@@ -135,12 +134,12 @@ fn tenants() -> Result<Vec<Tenant>, InvalidId> {
     ])
 }
 
-fn device(id: &str, name: &str, key: Option<KeyDigest>) -> Result<Device, InvalidId> {
+fn device(id: &str, name: &str) -> Result<Device, InvalidId> {
     Ok(Device {
         id: id.parse()?,
         owner: OPERATOR.parse()?,
         name: name.to_owned(),
-        key,
+        key: None,
         active: true,
     })
 }
@@ -268,7 +267,7 @@ mod tests {
         let at: SocketAddr = "127.0.0.1:1".parse().unwrap();
         let floor = Floor { hmi: at, plc: at, screen: at, echo: at, source: at };
         let hash = SecretText::new(String::new());
-        let seed = seed(&floor, KeyDigest([0; 32]), &hash, Wall(0)).unwrap();
+        let seed = seed(&floor, &hash, Wall(0)).unwrap();
         for role in Role::ALL {
             assert!(seed.assignments.iter().any(|one| one.role == role), "{role:?}");
         }
