@@ -22,3 +22,5 @@ mod world;
 
 pub use floor::FloorError;
 pub use start::{DemoError, Options, run};
+
+pub use crate::transport::CarrierChoice;

@@ -21,7 +21,7 @@ mod tests;
 
 pub use files::FileError;
 pub use init::{Init, InitError, Made, found, init, tenant_role};
-pub use options::Options;
+pub use options::{Options, PORT_DEFAULT};
 pub use start::{CLOSE_MAX, Running, StartError, start};
 
 pub use crate::tenancy::TenantRole;

@@ -101,11 +101,7 @@ struct Memory {
 /// # Errors
 ///
 /// [`DemoError`]; nothing runs then, and nothing is left but a directory that was named.
-pub async fn run(
-    options: Options,
-    stop: Stop,
-    tell: impl FnOnce(String),
-) -> Result<(), DemoError> {
+pub async fn run(options: Options, stop: Stop, tell: impl FnOnce(String)) -> Result<(), DemoError> {
     let home = Home::open(options.dir.clone())?;
     let scope = Scope::new("demo");
     let ran = match start(&options, &home, &scope).await {
@@ -129,7 +125,8 @@ async fn start(
     let (memory, seed) = match home.recall()? {
         Some(memory) => {
             memory.floor.start(scope).await?;
-            let seed = world::seed(&memory.floor, &SecretText::new(String::new()), Now::read().wall)?;
+            let seed =
+                world::seed(&memory.floor, &SecretText::new(String::new()), Now::read().wall)?;
             (memory, seed)
         }
         None => home.furnish(options, scope).await?,
@@ -143,11 +140,8 @@ async fn start(
         kept: !home.passing,
         password: SecretText::new(memory.password),
     };
-    let guide = if options.json {
-        guide.json(&seed).map_err(DemoError::Guide)?
-    } else {
-        guide.text()
-    };
+    let guide =
+        if options.json { guide.json(&seed).map_err(DemoError::Guide)? } else { guide.text() };
     Ok((running, guide))
 }
 
@@ -249,11 +243,7 @@ impl Home {
     }
 
     /// A new world, from the machine to the rows.
-    async fn furnish(
-        &self,
-        options: &Options,
-        scope: &Scope,
-    ) -> Result<(Memory, Seed), DemoError> {
+    async fn furnish(&self, options: &Options, scope: &Scope) -> Result<(Memory, Seed), DemoError> {
         let floor = Floor::new(options.machine).start(scope).await?;
         let number = u64::from_be_bytes(*Secret::<8>::fresh()?.expose());
         let password = format!("{number:016x}");

@@ -100,10 +100,7 @@ pub(super) fn seed(
             scope: Scope::Whole,
         });
     }
-    seed.devices = vec![
-        device(ONLINE, "Edge box, hall 1")?,
-        device(OFFLINE, "Edge box, hall 2")?,
-    ];
+    seed.devices = vec![device(ONLINE, "Edge box, hall 1")?, device(OFFLINE, "Edge box, hall 2")?];
     seed.assets = vec![
         asset("press-7", "Press 7", "AF-1007", "hall-1", ONLINE)?,
         asset("mixer-2", "Mixer 2", "AF-2002", "hall-1", ONLINE)?,

@@ -6,7 +6,7 @@ use super::{files::DataDir, init::first_gateway};
 use crate::ids::GatewayId;
 
 /// The port of everything over TLS, and of QUIC.
-const PORT_DEFAULT: u16 = 8443;
+pub const PORT_DEFAULT: u16 = 8443;
 
 /// Checked options; made by `config`, or by hand in tests and the demo.
 #[derive(Clone, Debug, PartialEq, Eq)]

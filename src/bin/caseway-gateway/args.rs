@@ -1,9 +1,12 @@
 //! The command line.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+};
 
 use caseway::gateway::TenantRole;
-use clap::{Args as Group, Parser, Subcommand};
+use clap::{Args as Group, Parser, Subcommand, ValueEnum};
 
 /// Secure remote access to machines, case by case: the gateway.
 #[derive(Debug, Parser)]
@@ -77,9 +80,26 @@ pub(crate) struct Demo {
     /// Keep the world here; without it, it is gone when the demo ends.
     #[arg(long, value_name = "DIR")]
     pub(crate) dir: Option<PathBuf>,
-    /// Listen on this port instead of one that is free.
+    /// Listen on this port; without it, on 8443, or any that is free if that is taken.
     #[arg(long, value_name = "PORT")]
     pub(crate) port: Option<u16>,
+    /// Where the gateway listens.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
+    pub(crate) listen: IpAddr,
+    /// Where the demo's machine listens, and its device reaches it.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
+    pub(crate) machine: IpAddr,
+    /// How the demo's device dials.
+    #[arg(long, value_name = "CARRIER", default_value = "auto")]
+    pub(crate) carrier: Carrier,
+}
+
+/// How a device dials.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Carrier {
+    Auto,
+    Tcp,
+    Quic,
 }
 
 #[derive(Debug, Subcommand)]
