@@ -97,7 +97,10 @@ impl OpenFault {
     pub(super) fn failure(self, subject: &Subject, tunnel: &Name) -> Failure {
         match self {
             Self::Refused { reason, detail } => {
-                let what = format!("tunnel {tunnel} of {subject} was refused: {detail}");
+                let mut what = format!("tunnel {tunnel} of {subject} was refused");
+                if !detail.is_empty() {
+                    what = format!("{what}: {detail}");
+                }
                 let told = hint(&reason).map(|hint| format!("{hint}; ")).unwrap_or_default();
                 let next = match subject {
                     Subject::Case(case) => format!("{told}see `caseway why {case} {tunnel}`"),

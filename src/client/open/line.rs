@@ -83,15 +83,17 @@ pub(super) struct Line {
 #[derive(Debug)]
 enum Order {
     Open { ask: Ask, answer: oneshot::Sender<Result<Opened, OpenFault>> },
-    Channel { open: OpenChannel, answer: oneshot::Sender<Result<JoinToken, ChannelFault>> },
+    Channel { open: OpenChannel, answer: ChannelAnswer },
     Close { done: oneshot::Sender<()> },
 }
+
+/// A channel's number, and the token that opens its leg.
+type ChannelAnswer = oneshot::Sender<Result<(ChannelNo, JoinToken), ChannelFault>>;
 
 /// One channel that is asked for.
 #[derive(Clone, Debug)]
 pub(super) struct OpenChannel {
     pub(super) session: SessionId,
-    pub(super) channel: ChannelNo,
     pub(super) target: Option<Name>,
     pub(super) destination: Option<Destination>,
 }
@@ -140,8 +142,11 @@ impl Line {
         timeout(OPEN_TIME_MAX, ordered).await.unwrap_or(Err(OpenFault::TimedOut))
     }
 
-    /// Asks for a channel; the token opens its leg.
-    pub(super) async fn channel(&self, open: OpenChannel) -> Result<JoinToken, ChannelFault> {
+    /// Asks for the next channel. The first is [`ChannelNo::HANDSHAKE`].
+    pub(super) async fn channel(
+        &self,
+        open: OpenChannel,
+    ) -> Result<(ChannelNo, JoinToken), ChannelFault> {
         let (answer, answered) = oneshot::channel();
         let ordered = async {
             let order = Order::Channel { open, answer };
@@ -252,7 +257,7 @@ async fn run(
         let over = match turn {
             Turn::Heard(Ok(Some(message))) => desk.heard(message, Now::read(), &terminal),
             Turn::Heard(Ok(None)) => Some(Fate::Lost("it ended the connection".to_owned())),
-            Turn::Heard(Err(error)) => Some(Fate::Lost(gate::chain(&error))),
+            Turn::Heard(Err(error)) => Some(Fate::Lost(broken(&error))),
             Turn::Order(Some(order)) => desk.ordered(order),
             Turn::Order(None) | Turn::Stop => Some(Fate::Ended(EndCause::UserClosed)),
             Turn::Beat => desk.beaten(Now::read()),
@@ -264,6 +269,19 @@ async fn run(
     debug!(?fate, "the line is over");
     // Nobody may be left who cares.
     let _ = tell.send(Some(fate));
+}
+
+fn broken(error: &ReadError) -> String {
+    match error {
+        ReadError::Io(io) if io.kind() == std::io::ErrorKind::UnexpectedEof => {
+            "the connection broke off".to_owned()
+        }
+        ReadError::Io(_)
+        | ReadError::Frame(_)
+        | ReadError::Message(_)
+        | ReadError::Unexpected(_)
+        | ReadError::Truncated => gate::chain(error),
+    }
 }
 
 /// When to speak, and since when the gateway is silent.
@@ -314,7 +332,9 @@ struct Desk {
     request: u32,
     open: Option<oneshot::Sender<Result<Opened, OpenFault>>>,
     session: Option<SessionId>,
-    channels: BTreeMap<ChannelNo, oneshot::Sender<Result<JoinToken, ChannelFault>>>,
+    /// The number that the next channel gets: given here, because they must be asked for in order.
+    next: u32,
+    channels: BTreeMap<ChannelNo, ChannelAnswer>,
     closing: Vec<oneshot::Sender<()>>,
 }
 
@@ -326,6 +346,7 @@ impl Desk {
             request: 0,
             open: None,
             session: None,
+            next: ChannelNo::HANDSHAKE.0,
             channels: BTreeMap::new(),
             closing: Vec::new(),
         }
@@ -360,7 +381,9 @@ impl Desk {
             Order::Channel { open, answer } => {
                 // Those whose asker has lost patience.
                 self.channels.retain(|_, waiting| !waiting.is_closed());
-                let OpenChannel { session, channel, target, destination } = open;
+                let OpenChannel { session, target, destination } = open;
+                let channel = ChannelNo(self.next);
+                self.next = self.next.saturating_add(1);
                 self.channels.insert(channel, answer);
                 self.say(Says::OpenChannel { session, channel, target, destination })
             }
@@ -433,7 +456,7 @@ impl Desk {
         }
         if let Some(waiting) = self.channels.remove(&channel) {
             // One that has lost patience lets the token lapse.
-            let _ = waiting.send(answer);
+            let _ = waiting.send(answer.map(|token| (channel, token)));
         }
     }
 }

@@ -1,12 +1,6 @@
-//! An open session: its keys, its next channel number, and how a channel of it is opened.
+//! An open session: its keys, and how a channel of it is opened.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU32, Ordering},
-    },
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use tokio::{sync::Notify, time::timeout};
 
@@ -18,7 +12,7 @@ use super::{
 use crate::{
     client::{Exit, Failure, gate, show::Terminal},
     clock::Now,
-    ids::{ChannelNo, PeerId},
+    ids::PeerId,
     relay::{Leg, Meter, Pools},
     seal::{self, ChannelKeys, HandshakeError, Pin, SessionKeys},
     tls::Identity,
@@ -32,13 +26,15 @@ const JOIN_TIME_MAX: Duration = Duration::from_secs(15);
 /// How long a connection waits for another's end when the session has as many channels as it may.
 const ROOM_TIME_MAX: Duration = Duration::from_secs(30);
 
+/// How long it waits before it asks again unprompted: the gateway may learn of an end after us.
+const ROOM_PAUSE: Duration = Duration::from_millis(250);
+
 /// An open session.
 #[derive(Debug)]
 pub(super) struct Session {
     line: Line,
     opened: Opened,
     keys: SessionKeys,
-    next: AtomicU32,
     /// Told whenever a channel ends.
     freed: Notify,
     meter: Meter,
@@ -74,13 +70,9 @@ impl Session {
         identity: &Identity,
         terminal: &Terminal,
     ) -> Result<Self, Failure> {
-        let channel = OpenChannel {
-            session: opened.session.clone(),
-            channel: ChannelNo::HANDSHAKE,
-            target: None,
-            destination: None,
-        };
-        let token = line.channel(channel).await.map_err(ChannelFault::failure)?;
+        let channel =
+            OpenChannel { session: opened.session.clone(), target: None, destination: None };
+        let (_, token) = line.channel(channel).await.map_err(ChannelFault::failure)?;
         let leg = joined(line, &token).await.map_err(ChannelFault::failure)?;
         let pin = Pin { peer: PeerId::Device(opened.device.clone()), key: opened.device_key };
         let sealed = seal::connect(leg, identity, &pin, &opened.session).await;
@@ -98,7 +90,6 @@ impl Session {
             line: line.clone(),
             opened,
             keys,
-            next: AtomicU32::new(1),
             freed: Notify::new(),
             meter: Meter::new(Now::read()),
             pools: Pools::new(),
@@ -124,15 +115,14 @@ impl Session {
 
     /// Opens a channel to `place`. Where the session has as many as it may, waits for one to end.
     pub(super) async fn channel(self: &Arc<Self>, place: &Place) -> Result<Channel, ChannelFault> {
-        let until = tokio::time::Instant::from_std(Now::read().mono) + ROOM_TIME_MAX;
+        let until = Now::read().mono + ROOM_TIME_MAX;
         loop {
             // Listens before it asks, so that an end in between is not missed.
             let freed = self.freed.notified();
             match self.channel_now(place).await {
-                Err(fault) if fault.passes() => {
-                    if tokio::time::timeout_at(until, freed).await.is_err() {
-                        return Err(fault);
-                    }
+                Err(fault) if fault.passes() && Now::read().mono < until => {
+                    // Whichever comes first: it asks again.
+                    let _ = timeout(ROOM_PAUSE, freed).await;
                 }
                 done => return done,
             }
@@ -140,14 +130,12 @@ impl Session {
     }
 
     async fn channel_now(self: &Arc<Self>, place: &Place) -> Result<Channel, ChannelFault> {
-        let no = ChannelNo(self.next.fetch_add(1, Ordering::Relaxed));
         let open = OpenChannel {
             session: self.opened.session.clone(),
-            channel: no,
             target: Some(place.target.clone()),
             destination: Some(place.destination.clone()),
         };
-        let token = self.line.channel(open).await?;
+        let (no, token) = self.line.channel(open).await?;
         let leg = joined(&self.line, &token).await?;
         let keys = self.keys.channel(no);
         let keys = keys.map_err(|error| ChannelFault::Leg(error.to_string()))?;

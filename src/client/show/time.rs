@@ -47,14 +47,14 @@ impl Clock {
     }
 }
 
-/// A length of time in its largest unit: `45 s`, `12 min`, `3 h`, `2 d`.
+/// A length of time in its largest unit, rounded: `45 s`, `12 min`, `3 h`, `2 d`.
 fn rough(length: Duration) -> String {
     let seconds = length.as_secs();
     match seconds {
         0..60 => format!("{seconds} s"),
         60..3_600 => format!("{} min", seconds / 60),
-        3_600..172_800 => format!("{} h", seconds / 3_600),
-        _ => format!("{} d", seconds / 86_400),
+        3_600..172_800 => format!("{} h", (seconds + 1_800) / 3_600),
+        _ => format!("{} d", (seconds + 43_200) / 86_400),
     }
 }
 
@@ -68,7 +68,7 @@ mod tests {
         let clock = Clock { zone: TimeZone::fixed(jiff::tz::offset(2)), now };
         assert_eq!(clock.short("2026-05-01T08:05:00Z".parse().unwrap()), "10:05");
         assert_eq!(clock.short("2026-05-01T22:05:00Z".parse().unwrap()), "2026-05-02 00:05");
-        assert_eq!(clock.until("2026-05-01T15:30:00Z".parse().unwrap()), "17:30 (in 3 h)");
+        assert_eq!(clock.until("2026-05-01T15:30:00Z".parse().unwrap()), "17:30 (in 4 h)");
         assert_eq!(clock.until("2026-05-01T11:00:00Z".parse().unwrap()), "13:00 (past)");
         assert_eq!(clock.short(Wall(i64::MAX)), "-");
     }

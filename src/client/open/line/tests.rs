@@ -34,14 +34,9 @@ impl Wire {
         answered
     }
 
-    fn channel(&mut self, no: u32) -> oneshot::Receiver<Result<JoinToken, ChannelFault>> {
+    fn channel(&mut self) -> oneshot::Receiver<Result<(ChannelNo, JoinToken), ChannelFault>> {
         let (answer, answered) = oneshot::channel();
-        let open = OpenChannel {
-            session: "s-1".parse().unwrap(),
-            channel: ChannelNo(no),
-            target: None,
-            destination: None,
-        };
+        let open = OpenChannel { session: "s-1".parse().unwrap(), target: None, destination: None };
         assert_eq!(self.desk.ordered(Order::Channel { open, answer }), None);
         answered
     }
@@ -81,12 +76,12 @@ fn an_answer_goes_to_whoever_asked_and_a_stray_one_to_nobody() {
 fn a_channel_is_answered_by_its_session_and_number() {
     let mut wire = Wire::new();
     wire.opened();
-    let (mut zero, mut one) = (wire.channel(0), wire.channel(1));
+    let (mut zero, mut one) = (wire.channel(), wire.channel());
     let token = URL_SAFE_NO_PAD.encode([7; 32]);
     wire.hear(json!({"say": "channel", "session": "other", "channel": 0, "token": token}));
     assert!(zero.try_recv().is_err(), "another session's");
     wire.hear(json!({"say": "channel", "session": "s-1", "channel": 0, "token": token}));
-    assert_eq!(zero.try_recv().unwrap(), Ok(JoinToken::new([7; 32])));
+    assert_eq!(zero.try_recv().unwrap(), Ok((ChannelNo(0), JoinToken::new([7; 32]))));
     wire.hear(json!({"say": "channel_refused", "session": "s-1", "channel": 1, "fault": "target",
         "detail": "refused"}));
     let refused = ChannelFault::Refused { fault: OfferFault::Target, detail: "refused".into() };
@@ -97,9 +92,9 @@ fn a_channel_is_answered_by_its_session_and_number() {
 fn a_malformed_token_opens_nothing() {
     let mut wire = Wire::new();
     wire.opened();
-    for token in ["", "short", &"A".repeat(44), "ä"] {
-        let mut answered = wire.channel(1);
-        wire.hear(json!({"say": "channel", "session": "s-1", "channel": 1, "token": token}));
+    for (no, token) in ["", "short", &"A".repeat(44), "ä"].into_iter().enumerate() {
+        let mut answered = wire.channel();
+        wire.hear(json!({"say": "channel", "session": "s-1", "channel": no, "token": token}));
         assert!(matches!(answered.try_recv().unwrap(), Err(ChannelFault::Leg(_))), "{token}");
     }
 }
