@@ -35,6 +35,8 @@ mod papers;
 mod reach;
 mod status;
 mod switch;
+#[cfg(test)]
+mod tests;
 mod trust;
 
 pub use board::{About, Shown, ShownChannel};

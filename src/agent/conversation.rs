@@ -37,6 +37,7 @@ use crate::{
     clock::{Now, Wall},
     secret::Secret,
     tasks::Scope,
+    tls::TlsFault,
     transport::{Closer, DialError, Dialled},
     wire::{
         AgentSays, ControlReader, ControlWriter, GatewayTellsAgent, Hello, PROTOCOL, ReadError,
@@ -299,15 +300,17 @@ async fn greet(
     writer: &mut ControlWriter,
     nonce: &str,
 ) -> Result<Welcome, Left> {
-    let away = |error: &dyn std::error::Error| Left::TurnedAway(exit::one_line(error));
     let hello = Hello {
         protocol: PROTOCOL,
         build: super::BUILD.to_owned(),
         nonce: nonce.to_owned(),
         wall: Now::read().wall,
     };
-    writer.send(&AgentSays::Hello(hello)).await.map_err(|error| away(&error))?;
-    match reader.next().await.map_err(|error| away(&error))? {
+    // In TLS 1.3 the dialling side learns by its first read that its certificate was refused, and
+    // may fail to write before that.
+    let written = writer.send(&AgentSays::Hello(hello)).await;
+    match reader.next().await.map_err(|error| unread(&error))? {
+        _ if written.is_err() => Err(Left::TurnedAway("the gateway does not listen".to_owned())),
         Some(GatewayTellsAgent::Welcome(welcome)) if welcome.protocol == PROTOCOL => Ok(welcome),
         Some(GatewayTellsAgent::Welcome(welcome)) => Err(Left::Refused {
             code: "protocol".to_owned(),
@@ -323,6 +326,20 @@ async fn greet(
             Err(Left::TurnedAway("the gateway does not greet first".to_owned()))
         }
         None => Err(Left::TurnedAway("the gateway closed the connection at once".to_owned())),
+    }
+}
+
+fn unread(error: &ReadError) -> Left {
+    let line = exit::one_line(error);
+    let ReadError::Io(source) = error else { return Left::TurnedAway(line) };
+    match TlsFault::of(source) {
+        Some(
+            fault @ (TlsFault::NoCertificate
+            | TlsFault::OursExpired { .. }
+            | TlsFault::OursForeign
+            | TlsFault::OursRefused),
+        ) => Left::Refused { code: "certificate".to_owned(), detail: fault.to_string() },
+        Some(_) | None => Left::TurnedAway(line),
     }
 }
 
