@@ -36,6 +36,8 @@ use crate::{
 pub(super) const DIAL_TIMEOUT: Duration = Duration::from_secs(15);
 /// A connection that stood this long was a good one: failures are counted anew after it.
 pub(super) const STABLE_AFTER: Duration = Duration::from_secs(10);
+/// Failures in a row that are warnings; a gateway that stays away is news no more.
+const FAILURES_WARNED: u32 = 3;
 /// How long channels may take to end when the agent stops; they are cut then.
 const STOP_GRACE: Duration = Duration::from_secs(2);
 
@@ -219,12 +221,12 @@ async fn stay(agent: &Arc<Agent>, scope: &Scope) {
         let Some(wait) = next_dial(&left, failures) else { continue };
         let why = left.to_string();
         let wait_ms = wait.as_millis();
-        match &left {
-            Left::Replaced => {
-                warn!(wait_ms, "another box uses this device's identity: enrol one of them anew");
-            }
-            _ if failures <= 3 => warn!(why, cut, wait_ms, "no connection to the gateway"),
-            _ => info!(why, failures, wait_ms, "still no connection to the gateway"),
+        if matches!(left, Left::Replaced) {
+            warn!(wait_ms, "another box uses this device's identity: enrol one of them anew");
+        } else if failures <= FAILURES_WARNED {
+            warn!(why, cut, wait_ms, "no connection to the gateway");
+        } else {
+            info!(why, failures, wait_ms, "still no connection to the gateway");
         }
         agent.is_away(why);
         // Ready by the timer, the usual case, or when asked to stop.

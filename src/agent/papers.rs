@@ -144,9 +144,12 @@ impl Papers {
     /// [`PapersError`]; each says what to do.
     pub(super) fn load(dir: &Path) -> Result<Self, PapersError> {
         let path = dir.join(FILE);
-        let about = fs::metadata(&path).map_err(|source| match source.kind() {
-            io::ErrorKind::NotFound => PapersError::NotEnrolled,
-            _ => PapersError::Read { path: path.clone(), source },
+        let about = fs::metadata(&path).map_err(|source| {
+            if source.kind() == io::ErrorKind::NotFound {
+                PapersError::NotEnrolled
+            } else {
+                PapersError::Read { path: path.clone(), source }
+            }
         })?;
         if about.permissions().mode() & 0o077 != 0 {
             return Err(PapersError::Exposed(path));

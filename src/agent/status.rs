@@ -156,11 +156,13 @@ impl Agent {
 /// [`StatusError`]; that it does not run is one.
 pub async fn status(dir: &Path) -> Result<Report, StatusError> {
     let path = dir.join(SOCKET);
-    let fault = |source: io::Error| match source.kind() {
-        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
+    let nobody = [io::ErrorKind::NotFound, io::ErrorKind::ConnectionRefused];
+    let fault = |source: io::Error| {
+        if nobody.contains(&source.kind()) {
             StatusError::NotRunning(path.clone())
+        } else {
+            StatusError::Ask { path: path.clone(), source }
         }
-        _ => StatusError::Ask { path: path.clone(), source },
     };
     let mut text = Vec::new();
     let asked = tokio::time::timeout(READER_TIMEOUT, async {

@@ -191,7 +191,11 @@ const PLAN: &[(&str, &[&str])] = &[
         ],
     ),
     // 8 paper
-    ("config", &["ids", "secret", "clock", "tls", "transport", "agent", "gateway", "client"]),
+    // A ceiling's rules are ports and protocols, as the machines' targets are.
+    (
+        "config",
+        &["ids", "secret", "clock", "machines", "tls", "transport", "agent", "gateway", "client"],
+    ),
 ];
 
 /// What a door may import.
