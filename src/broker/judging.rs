@@ -1,7 +1,7 @@
 //! The level: whatever may have changed, a session is judged again by what is true now, and its lease
 //! is renewed only while nothing newer is known.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::{
     Settled,
