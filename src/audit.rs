@@ -11,8 +11,8 @@
 //! ```
 //!
 //! What always holds: a row's hash covers every one of its fields, its number and the hash before it,
-//! in an encoding in which no two different rows look alike; [`verify`] names the first row where the
-//! chain does not hold. Who can rewrite the whole file can rewrite the whole chain: keep the last
+//! in an encoding in which no two different rows look alike; [`verify()`] names the first row where
+//! the chain does not hold. Who can rewrite the whole file can rewrite the whole chain: keep the last
 //! hash, which verifying prints, somewhere else to find that too.
 
 mod cause;

@@ -33,14 +33,16 @@ mod sessions;
 mod tests;
 mod tunnels;
 
+use std::str::FromStr;
+
 pub use act::{By, Switched, Written};
 pub use cases::{About, CaseFilter, NewCase, SwitchAsk};
 pub use changes::{Change, Object};
 pub use credentials::Login;
-pub use devices::{EnrolError, Enrolment, NewDevice};
+pub use devices::{ENROLMENT_LASTS, EnrolError, Enrolment, NewDevice};
 pub use error::{Conflict, StoreError, WriteError};
 pub use facts::{Subject, TunnelKey};
-pub use machines::{NewAsset, NewMachine};
+pub use machines::NewAsset;
 pub use open::{FREE_BYTES_MIN, Limits, Store};
 pub use people::NewPerson;
 pub use records::{RecordFilter, VerifyError, verify_file};
@@ -48,8 +50,6 @@ pub use rows::{Listed, PAGE_ROWS_MAX, Page};
 pub use seed::{Seed, SeedPerson};
 pub use sessions::{Ended, EndedSession, Requested, SessionAsk, SessionRow, SessionState, Started};
 pub use tunnels::NewTunnel;
-
-use std::str::FromStr;
 
 use crate::ids::InvalidId;
 

@@ -369,8 +369,8 @@ mod tests {
             entry.new = Some(String::new());
             let mut row = Row::chain(&entry, 1, Hash::NONE);
             let head = Head { seq: 1, hash: row.digest() };
-            row.old = Some("hello"[..cut].into());
-            row.new = Some("hello"[cut..].into());
+            let (old, new) = "hello".split_at(cut);
+            (row.old, row.new) = (Some(old.into()), Some(new.into()));
             prop_assert_eq!(verify([row], head), Err(Fault::Changed(1)));
         }
     }

@@ -129,10 +129,6 @@ impl Allowed {
         self.act.tell(entry);
     }
 
-    pub(super) async fn commit(self) -> Result<(Option<Revision>, Now), StoreError> {
-        self.act.commit().await
-    }
-
     pub(super) async fn written<T>(self, value: T) -> Result<Written<T>, StoreError> {
         self.act.written(value).await
     }

@@ -67,20 +67,21 @@ pub enum Conflict {
 
 impl From<sqlx::Error> for StoreError {
     fn from(fault: sqlx::Error) -> Self {
-        match &fault {
-            sqlx::Error::PoolTimedOut => Self::Busy,
-            // SQLITE_FULL and SQLITE_BUSY; extended codes keep the primary one in the low byte.
-            sqlx::Error::Database(said) => {
-                match said.code().and_then(|code| code.parse::<i64>().ok()).map(|code| code & 0xff)
-                {
-                    Some(13) => Self::Full,
-                    Some(5) => Self::Busy,
-                    _ => Self::Sql(fault),
-                }
-            }
-            _ => Self::Sql(fault),
+        if matches!(fault, sqlx::Error::PoolTimedOut) {
+            return Self::Busy;
+        }
+        match sqlite_code(&fault) {
+            Some(5) => Self::Busy,
+            Some(13) => Self::Full,
+            Some(_) | None => Self::Sql(fault),
         }
     }
+}
+
+/// SQLite's primary result code (sqlite.org/rescode.html): the low byte of what it said.
+pub(super) fn sqlite_code(fault: &sqlx::Error) -> Option<i64> {
+    let said: i64 = fault.as_database_error()?.code()?.parse().ok()?;
+    Some(said & 0xff)
 }
 
 impl From<sqlx::Error> for WriteError {

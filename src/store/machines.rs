@@ -4,7 +4,7 @@ use sqlx::SqliteConnection;
 
 use super::{
     By, Conflict, Object, Store, StoreError, Subject, SwitchAsk, Switched, WriteError, Written,
-    act::Ask,
+    act::{Allowed, Ask},
     cases::{switch_told, wanted},
     rows::Cells,
 };
@@ -13,7 +13,7 @@ use crate::{
     authz::Action,
     cases::Switch,
     clock::Now,
-    ids::{AssetId, CustomerId, FacilityId, MachineId, PersonId, TenantId},
+    ids::{AssetId, FacilityId, MachineId, PersonId, TenantId},
     machines::{Asset, CustomerMachine, Link},
 };
 
@@ -28,15 +28,6 @@ pub struct NewAsset {
     pub name: String,
     pub serial: String,
     pub facility: Option<FacilityId>,
-}
-
-/// A customer machine that somebody wants, in the tenant of who asks.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NewMachine {
-    /// Chosen by the gateway where none is given.
-    pub id: Option<MachineId>,
-    pub customer: CustomerId,
-    pub serial: String,
 }
 
 impl Store {
@@ -145,6 +136,61 @@ impl Store {
         Ok(allowed.written(asset).await?)
     }
 
+    /// Accepts the proposal that a machine be linked with an asset of the own tenant; or, with
+    /// `linked` false, declines it or takes the link away.
+    ///
+    /// # Errors
+    ///
+    /// [`WriteError`].
+    pub async fn set_link(
+        &self,
+        by: &By,
+        machine: &MachineId,
+        linked: bool,
+        now: Now,
+    ) -> Result<Written<CustomerMachine>, WriteError> {
+        let subject = Subject::of(by.person.clone());
+        let object = Some(format!("machine/{machine}"));
+        let ask = Ask { by, subject, refused: Event::Refused, object, now };
+        let mut allowed = self.judged(ask, |_| Action::ManageAssets).await?;
+        let found = machine_of(allowed.rows(), machine).await?;
+        let asset = found.as_ref().and_then(|found| link_parts(&found.link).1.cloned());
+        let (Some(mut found), Some(asset)) = (found, asset) else {
+            return Err(allowed.not_found().await);
+        };
+        if !self.owns(&mut allowed, &by.person, &asset, now).await? {
+            return Err(allowed.not_found().await);
+        }
+        let link = if linked { Link::Linked { asset: asset.clone() } } else { Link::New };
+        let old = std::mem::replace(&mut found.link, link);
+        write_link(allowed.rows(), &found).await?;
+        allowed.touch(Object::Machine(machine.clone()));
+        allowed.touch(Object::Asset(asset.clone()));
+        allowed.tell(Event::LinkChanged, |entry| {
+            entry.asset = Some(asset);
+            entry.old = Some(link_parts(&old).0.to_owned());
+            entry.new = Some(link_parts(&found.link).0.to_owned());
+        });
+        Ok(allowed.written(found).await?)
+    }
+
+    /// Whether the asset is the own tenant's, and within the asker's scope.
+    async fn owns(
+        &self,
+        allowed: &mut Allowed,
+        who: &PersonId,
+        asset: &AssetId,
+        now: Now,
+    ) -> Result<bool, StoreError> {
+        let operator = asset_of(allowed.rows(), asset).await?.map(|asset| asset.operator);
+        if operator.as_ref() != allowed.tenant() {
+            return Ok(false);
+        }
+        let subject = Subject::asset(who.clone(), asset.clone());
+        let action = Action::ReadAsset(asset.clone());
+        self.allows(allowed.rows(), &subject, action, now.wall).await
+    }
+
     /// Turns an asset's own switch.
     ///
     /// # Errors
@@ -176,6 +222,20 @@ impl Store {
             switch: done.value,
         })
     }
+}
+
+async fn write_link(
+    conn: &mut SqliteConnection,
+    machine: &CustomerMachine,
+) -> Result<(), StoreError> {
+    let (link, asset) = link_parts(&machine.link);
+    sqlx::query("UPDATE machines SET link = $2, asset = $3 WHERE id = $1")
+        .bind(machine.id.as_str())
+        .bind(link)
+        .bind(asset.map(AssetId::as_str))
+        .execute(conn)
+        .await?;
+    Ok(())
 }
 
 async fn write_switch(
@@ -235,7 +295,7 @@ pub(super) async fn insert_machine(
     Ok(())
 }
 
-pub(super) fn link_parts(link: &Link) -> (&'static str, Option<&AssetId>) {
+fn link_parts(link: &Link) -> (&'static str, Option<&AssetId>) {
     match link {
         Link::New => ("new", None),
         Link::Proposed { asset } => ("proposed", Some(asset)),

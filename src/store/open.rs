@@ -16,7 +16,7 @@ use sqlx::{
 };
 use tokio::sync::{Semaphore, broadcast};
 
-use super::{Change, StoreError};
+use super::{Change, StoreError, error::sqlite_code};
 use crate::{audit::Head, authz::PresenceOf};
 
 /// Kept free on the database's disk for audit: below it nothing starts.
@@ -211,10 +211,8 @@ async fn known(path: &Path, pool: &SqlitePool) -> Result<(), StoreError> {
     )
     .fetch_optional(pool)
     .await
-    .map_err(|fault| match StoreError::from(fault) {
-        StoreError::Sql(sqlx::Error::Database(_)) => not_ours(),
-        other => other,
-    })?
+    // Another's database has no such table.
+    .map_err(|fault| if sqlite_code(&fault) == Some(1) { not_ours() } else { fault.into() })?
     .ok_or_else(not_ours)?;
     let found = row.try_get::<String, _>("written")?.parse().map_err(|_| not_ours())?;
     if row.try_get::<String, _>("format")? != "caseway" {
@@ -228,10 +226,8 @@ async fn known(path: &Path, pool: &SqlitePool) -> Result<(), StoreError> {
 
 /// What SQLite says of a file that is no database (result code 26), in our words.
 fn foreign(path: &Path, fault: StoreError) -> StoreError {
-    match &fault {
-        StoreError::Sql(sqlx::Error::Database(said)) if said.code().as_deref() == Some("26") => {
-            StoreError::NotOurs { path: path.to_owned() }
-        }
-        _ => fault,
+    if matches!(&fault, StoreError::Sql(said) if sqlite_code(said) == Some(26)) {
+        return StoreError::NotOurs { path: path.to_owned() };
     }
+    fault
 }

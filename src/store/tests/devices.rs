@@ -39,7 +39,7 @@ async fn a_token_that_is_unknown_void_or_too_old_is_told_apart() {
     let refused = desk.store.consume_enrolment(&void, KEY, now).await;
     assert!(matches!(refused, Err(EnrolError::Unknown)));
 
-    let later = Now { wall: now.wall.plus(super::super::devices::ENROLMENT_LASTS), ..now };
+    let later = Now { wall: now.wall.plus(ENROLMENT_LASTS), ..now };
     let later = Now { wall: later.wall.plus(std::time::Duration::from_secs(60)), ..later };
     let old = desk.store.consume_enrolment(&good, KEY, later).await;
     assert!(matches!(old, Err(EnrolError::Expired)));

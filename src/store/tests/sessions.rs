@@ -165,7 +165,7 @@ async fn what_a_dead_gateway_left_live_is_ended_at_the_next_start() {
     let other = again.store.end_orphans(&"gw-2".parse().unwrap(), Now::read()).await.unwrap();
     assert_eq!(other, []);
     let orphans = again.store.end_orphans(&gateway(), Now::read()).await.unwrap();
-    assert_eq!(orphans, [session.clone()]);
+    assert_eq!(orphans, std::slice::from_ref(&session));
     let row = again.store.session(&session).await.unwrap().unwrap();
     assert_eq!(row.cause, Some(EndCause::GatewayShutdown));
     assert_eq!(again.last_record().await.event(), Some(Event::SessionEnded));

@@ -8,7 +8,7 @@ use crate::{
     ids::{AssetId, CaseId, PersonId},
 };
 
-fn id<T: std::str::FromStr<Err: std::fmt::Debug>>(text: &str) -> T {
+fn id<T: FromStr<Err: std::fmt::Debug>>(text: &str) -> T {
     text.parse().unwrap()
 }
 
@@ -280,7 +280,6 @@ async fn many_writers_at_once_all_succeed_and_are_heard_in_order() {
     let mut set = tokio::task::JoinSet::new();
     for n in 0..40 {
         let store = desk.store.clone();
-        #[expect(clippy::disallowed_methods, reason = "a test's own tasks")]
         set.spawn(async move {
             let ask = SwitchAsk { on: n % 2 == 0, until: None, reason: None };
             store.switch_case(&by("milo"), &id("CASE-1"), &ask, Now::read()).await
@@ -311,4 +310,41 @@ async fn what_another_tenant_has_is_not_found() {
     assert_eq!(assets.iter().map(|one| one.id.as_str()).collect::<Vec<_>>(), ["press-7"]);
     let page = Page::default();
     assert!(desk.store.case_records(&stella, &id("CASE-2"), &page, now).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_link_that_the_operator_takes_away_leaves_the_provider_nothing() {
+    let desk = Desk::new().await;
+    let (machine, now) = (id("machine-7"), Now::read());
+    let (stella, case) = (id("stella"), id("CASE-1"));
+    assert!(desk.store.case(&stella, &case, now).await.unwrap().is_some());
+    assert_eq!(refusal(desk.store.set_link(&by("milo"), &machine, false, now).await), "role");
+
+    let done = desk.store.set_link(&by("wanda"), &machine, false, now).await.unwrap();
+    assert_eq!(done.value.link, Link::New);
+    let changes = desk.store.changes_since(Revision(done.revision.0 - 1)).await.unwrap();
+    assert!(changes[0].objects.contains(&Object::Asset(id("press-7"))));
+    assert_eq!(desk.last_record().await.event(), Some(Event::LinkChanged));
+    assert!(desk.store.case(&stella, &case, now).await.unwrap().is_none());
+    assert!(desk.store.case(&id("milo"), &case, now).await.unwrap().is_some());
+}
+
+#[tokio::test]
+#[ignore = "prints a measurement"]
+async fn facts_and_writes_are_quick() {
+    let desk = Desk::new().await;
+    let subject = Subject::case(id("stella"), id("CASE-1")).tunnel(TunnelKey::Name(id("plc")));
+    for _ in 0..200 {
+        desk.store.facts(&subject).await.unwrap();
+    }
+    let began = Now::read().mono;
+    for _ in 0..2000 {
+        desk.store.facts(&subject).await.unwrap();
+    }
+    println!("facts: {:?} each", (Now::read().mono - began) / 2000);
+    let began = Now::read().mono;
+    for n in 0..200 {
+        desk.switch("milo", "CASE-1", n % 2 == 0).await.unwrap();
+    }
+    println!("switch_case: {:?} each", (Now::read().mono - began) / 200);
 }
