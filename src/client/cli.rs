@@ -91,7 +91,8 @@ impl Command {
 /// Whom to log in, and where.
 #[derive(Debug, Args)]
 pub struct Login {
-    /// The gateway, such as https://gateway.example:8443
+    /// The gateway.
+    #[arg(value_name = "URL", help = "The gateway, such as https://gateway.example:8443")]
     pub url: GatewayUrl,
     /// The certificate authority to trust: the gateway's ca.pem
     #[arg(long, value_name = "FILE", env = "CASEWAY_CA")]
@@ -245,7 +246,7 @@ pub struct Open {
 /// The local side of an open tunnel.
 #[derive(Debug, Default, Args)]
 pub struct Local {
-    /// A local listener: [BIND:]PORT[:TARGET], TARGET a name or HOST:PORT; port 0 is any free one
+    /// A local listener; TARGET is a name or HOST:PORT, and port 0 any free one
     #[arg(short = 'L', value_name = "[BIND:]PORT[:TARGET]")]
     pub forward: Vec<Forward>,
     /// A local SOCKS5 port that reaches every TCP target of the tunnel
