@@ -238,7 +238,7 @@ pub struct Open {
     pub asset: bool,
     #[command(flatten)]
     pub local: Local,
-    /// Run this program with CASEWAY_ADDR_<TARGET> set, and end with its exit code
+    /// Run this program with `CASEWAY_ADDR_<TARGET>` set, and end with its exit code
     #[arg(last = true, value_name = "PROGRAM")]
     pub program: Vec<std::ffi::OsString>,
 }
