@@ -22,7 +22,7 @@ use crate::{
 /// Sessions of one device at most; the next offer is refused with `limit`.
 pub(super) const SESSIONS_MAX: usize = 16;
 /// Channels of one session at most, channel 0 aside; the next offer is refused with `limit`.
-pub(super) const CHANNELS_MAX: usize = 64;
+pub(super) const CHANNELS_MAX: usize = 256;
 
 /// All live sessions; clones share.
 #[derive(Clone, Debug, Default)]

@@ -1,8 +1,8 @@
-//! The demo machine's screen: an RFB 3.8 server (RFC 6143), raw encoding, no password.
+//! The demo machine's screen: an RFB server (RFC 6143), raw encoding, no password.
 //!
 //! ```text
-//!  server: RFB 003.008      client: RFB 003.008
-//!  server: [None]           client: None        server: ok
+//!  server: RFB 003.008      client: its version, 3.3, 3.7 or 3.8
+//!  server: [None]           client: None        server: ok      in 3.3: server: None
 //!  client: shared           server: size, pixel format, name
 //!  then: client asks for updates; the server answers when the picture has changed
 //! ```
@@ -30,6 +30,8 @@ const FRAME: Duration = Duration::from_millis(100);
 /// Encodings or clipboard bytes of one message at most; a longer one ends the connection.
 const MESSAGE_MAX: u32 = 65_536;
 const LEFT_BUTTON: u8 = 1;
+/// The security type `None` (RFC 6143 section 7.2.1).
+const NO_SECURITY: u8 = 1;
 
 /// Serves the screen until `listener` fails.
 pub(super) async fn serve(
@@ -97,14 +99,19 @@ async fn greet(stream: &mut BufReader<TcpStream>) -> io::Result<()> {
     stream.write_all(VERSION).await?;
     let mut version = [0; 12];
     stream.read_exact(&mut version).await?;
-    if &version != VERSION {
-        return Err(fault("only RFB 3.8 is spoken here"));
+    match &version {
+        b"RFB 003.003\n" => stream.write_all(&u32::from(NO_SECURITY).to_be_bytes()).await?,
+        b"RFB 003.007\n" | VERSION => {
+            stream.write_all(&[1, NO_SECURITY]).await?;
+            if stream.read_u8().await? != NO_SECURITY {
+                return Err(fault("the viewer chose a security type that was not offered"));
+            }
+            if &version == VERSION {
+                stream.write_all(&[0; 4]).await?;
+            }
+        }
+        _ => return Err(fault("RFB 3.3, 3.7 and 3.8 are spoken here")),
     }
-    stream.write_all(&[1, 1]).await?;
-    if stream.read_u8().await? != 1 {
-        return Err(fault("the viewer chose a security type that was not offered"));
-    }
-    stream.write_all(&[0; 4]).await?;
     let _shared = stream.read_u8().await?;
     let mut start = Vec::new();
     start.extend(WIDTH.to_be_bytes());
@@ -140,7 +147,7 @@ impl Viewer<'_> {
                 let bytes = self.stream.read_u32().await?;
                 self.skip(bytes).await
             }
-            _ => Err(fault("a message that RFB 3.8 does not have")),
+            _ => Err(fault("a message that RFB does not have")),
         }
     }
 
@@ -169,7 +176,7 @@ impl Viewer<'_> {
         }
         self.skip(3).await?;
         if !true_colour || !matches!(bits, 8 | 16 | 32) || shift.iter().any(|one| *one > 31) {
-            return Err(fault("a pixel format that RFB 3.8 does not have, or a colour map"));
+            return Err(fault("a pixel format that RFB does not have, or a colour map"));
         }
         self.format = PixelFormat { bytes: usize::from(bits) / 8, big_endian, max, shift };
         self.has = None;

@@ -232,7 +232,7 @@ impl Default for Options {
             idle_at_most: Duration::from_secs(15 * 60),
             offer_within: Duration::from_secs(10),
             end_within: Duration::from_secs(5),
-            channels_max: 64,
+            channels_max: 256,
         }
     }
 }

@@ -54,7 +54,7 @@ async fn no_ghost(who: &Technician) {
 
 async fn online(edge: &Edge) {
     until("the agent online", || async {
-        edge.status().await["connected"].as_bool().filter(|yes| *yes)
+        (edge.status().await["link"]["state"] == "connected").then_some(())
     })
     .await;
 }

@@ -67,11 +67,12 @@ impl Nets {
 
     /// Drops what matches `rules` on its way out of the device.
     fn drop_from_device(&self, rules: &[&str]) {
-        let mut text = String::from("table inet t { chain o { type filter hook output priority 0;");
+        let mut text =
+            String::from("table inet t {\nchain o {\ntype filter hook output priority 0\n");
         for rule in rules {
-            text += &format!("oifname \"out\" {rule};");
+            text += &format!("oifname \"out\" {rule}\n");
         }
-        text += "}}";
+        text += "}\n}";
         let [program, first @ ..] = self.in_device();
         let output = Command::new(program).args(first).args(["nft", &text]).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -132,9 +133,8 @@ impl Scene {
 
     async fn carrier(&self) -> String {
         until("the agent's carrier", || async {
-            let status = self.edge.status().await;
-            let connected = status["connected"].as_bool().unwrap_or_default();
-            connected.then(|| status["carrier"].as_str().unwrap_or_default().to_owned())
+            let link = self.edge.status().await["link"].clone();
+            (link["state"] == "connected").then(|| link["carrier"].as_str().unwrap().to_owned())
         })
         .await
     }

@@ -1,22 +1,48 @@
 //! `demo`: a whole small world on this machine.
 
-use std::time::Duration;
+use std::{net::IpAddr, path::PathBuf};
 
-use caseway::{demo::CarrierChoice, tasks::Scope};
-use tokio::signal::unix::{SignalKind, signal};
+use clap::{Args as Group, ValueEnum};
 
-use crate::{
-    args,
-    out::{Failure, Out},
-};
+use crate::out::{Failure, Out};
+
+#[derive(Debug, Group)]
+pub(crate) struct Demo {
+    /// Keep the world here; without it, it is gone when the demo ends.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) dir: Option<PathBuf>,
+    /// Listen on this port; without it, on 8443, or any that is free if that is taken.
+    #[arg(long, value_name = "PORT")]
+    pub(crate) port: Option<u16>,
+    /// Where the gateway listens.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
+    pub(crate) listen: IpAddr,
+    /// Where the demo's machine listens, and its device reaches it.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
+    pub(crate) machine: IpAddr,
+    /// How the demo's device dials.
+    #[arg(long, value_name = "CARRIER", default_value = "auto")]
+    pub(crate) carrier: Carrier,
+}
+
+/// How a device dials.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Carrier {
+    Auto,
+    Tcp,
+    Quic,
+}
 
 #[cfg(feature = "demo")]
-pub(crate) async fn demo(demo: args::Demo, out: &Out) -> Result<(), Failure> {
-    let args::Demo { dir, port, listen, machine, carrier } = demo;
+pub(crate) async fn demo(demo: Demo, out: &Out) -> Result<(), Failure> {
+    use caseway::{demo::CarrierChoice, tasks::Scope};
+    use tokio::signal::unix::{SignalKind, signal};
+
+    let Demo { dir, port, listen, machine, carrier } = demo;
     let carrier = match carrier {
-        args::Carrier::Auto => CarrierChoice::Auto,
-        args::Carrier::Tcp => CarrierChoice::Tcp,
-        args::Carrier::Quic => CarrierChoice::Quic,
+        Carrier::Auto => CarrierChoice::Auto,
+        Carrier::Tcp => CarrierChoice::Tcp,
+        Carrier::Quic => CarrierChoice::Quic,
     };
     let options = caseway::demo::Options { dir, port, listen, machine, carrier, json: out.json };
     let mut terminate = signal(SignalKind::terminate()).map_err(Failure::other)?;
@@ -35,12 +61,12 @@ pub(crate) async fn demo(demo: args::Demo, out: &Out) -> Result<(), Failure> {
         asked.ask();
     });
     let ran = caseway::demo::run(options, stop, |guide| out.line(guide.trim_end())).await;
-    scope.close(Duration::ZERO).await;
+    scope.close(std::time::Duration::ZERO).await;
     ran.map_err(Failure::other)
 }
 
 #[cfg(not(feature = "demo"))]
-pub(crate) async fn demo(_demo: args::Demo, _out: &Out) -> Result<(), Failure> {
+pub(crate) async fn demo(_demo: Demo, _out: &Out) -> Result<(), Failure> {
     std::future::ready(()).await;
     Err(Failure::usage(anyhow::anyhow!("this build has no demo; build with --features demo")))
 }

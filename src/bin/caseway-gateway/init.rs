@@ -1,17 +1,41 @@
 //! `init`: a data directory, and what to do next.
 
+use std::{net::SocketAddr, path::PathBuf};
+
 use caseway::{
     config,
-    gateway::{self, InitError},
+    gateway::{self, TenantRole},
 };
+use clap::Args as Group;
 
-use crate::{
-    args,
-    out::{Failure, Out},
-};
+use crate::out::{Failure, Out};
 
-pub(crate) async fn init(init: args::Init, out: &Out) -> Result<(), Failure> {
-    let args::Init { dir, names, listen, tenant, roles, admin, password_file } = init;
+#[derive(Debug, Group)]
+pub(crate) struct Init {
+    /// Where; it must not exist, or be empty.
+    pub(crate) dir: PathBuf,
+    /// A DNS name or address under which the gateway is reached; may be repeated.
+    #[arg(long = "name", value_name = "NAME")]
+    pub(crate) names: Vec<String>,
+    /// Where to listen.
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "0.0.0.0:8443")]
+    pub(crate) listen: SocketAddr,
+    /// The first company's name.
+    #[arg(long, value_name = "NAME", default_value = "My company")]
+    pub(crate) tenant: String,
+    /// What that company does: operator, operator_internal_service, service_provider.
+    #[arg(long = "role", value_name = "ROLE", value_parser = gateway::tenant_role)]
+    pub(crate) roles: Vec<TenantRole>,
+    /// The first administrator's log-in.
+    #[arg(long, value_name = "EMAIL", default_value = "admin@localhost")]
+    pub(crate) admin: String,
+    /// Holds that administrator's password; without it one is made and kept in the directory.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) password_file: Option<PathBuf>,
+}
+
+pub(crate) async fn init(init: Init, out: &Out) -> Result<(), Failure> {
+    let Init { dir, names, listen, tenant, roles, admin, password_file } = init;
     let mut ask = gateway::Init::new(dir);
     ask.tenant = tenant;
     ask.admin = admin;
