@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use caseway::{
     config,
-    gateway::{self, TenantRole},
+    gateway::{self, InitError, TenantRole},
 };
 use clap::Args as Group;
 
