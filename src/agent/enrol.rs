@@ -88,8 +88,9 @@ pub enum EnrolError {
     Trust(#[from] TrustError),
     #[error("not enrolled")]
     Transport(#[from] transport::EnrolError),
-    #[error("the gateway refused the enrolment ({code}): {detail}; {remedy}")]
-    Refused { code: String, detail: String, remedy: &'static str },
+    /// The detail says what to do.
+    #[error("the gateway refused the enrolment ({code}): {detail}")]
+    Refused { code: String, detail: String },
     /// The gateway said yes, and what came cannot be used.
     #[error("the token is spent, and what the gateway sent cannot be kept; ask for a new token")]
     Lost(#[source] PapersError),
@@ -117,10 +118,7 @@ pub async fn enrol(enrolment: &Enrolment) -> Result<Enrolled, EnrolError> {
     let tls = PeerTls::new(&enrolment.ca, None)?;
     let dial = enrolment.options.dial(&enrolment.gateway, enrolment.options.carrier);
     match Dialer::new(dial, tls).enrol(&request).await? {
-        EnrolReply::Refused { code, detail } => {
-            let remedy = remedy(&code);
-            Err(EnrolError::Refused { code, detail, remedy })
-        }
+        EnrolReply::Refused { code, detail } => Err(EnrolError::Refused { code, detail }),
         EnrolReply::Enrolled(reply) => keep(enrolment, &key, reply, dir).map_err(EnrolError::Lost),
     }
 }
@@ -153,14 +151,4 @@ fn keep(
         certificate_until,
         clock_ahead_ms: (ahead.abs() > CLOCK_OFF_MS_MAX).then_some(ahead),
     })
-}
-
-/// What to do about a refusal.
-fn remedy(code: &str) -> &'static str {
-    match code {
-        "token" => "ask an administrator for a new token",
-        "protocol" => "install the agent of the gateway's version",
-        "unavailable" => "try again later",
-        _ => "see the gateway's log",
-    }
 }

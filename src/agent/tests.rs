@@ -32,6 +32,7 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(20);
 const LIFE: Duration = Duration::from_secs(30 * 24 * 3_600);
 const TOKEN: &str = "one-time";
+const SPENT: &str = "this enrolment token was used; ask an administrator for a new one";
 
 async fn within<F: Future>(work: F) -> F::Output {
     tokio::time::timeout(PATIENCE, work).await.expect("in time")
@@ -116,7 +117,7 @@ impl World {
         let Some(PeerArrival::Enrol(pending)) = self.arrivals.peers.recv().await else {
             panic!("no enrolment came")
         };
-        let refused = |code: &str| EnrolReply::Refused { code: code.into(), detail: "used".into() };
+        let refused = |code: &str| EnrolReply::Refused { code: code.into(), detail: SPENT.into() };
         let reply = if pending.request.token == TOKEN {
             let request = CertificateRequest::from_pem(&pending.request.csr).unwrap();
             let peer = PeerId::Device(device());
@@ -342,7 +343,7 @@ async fn a_spent_token_is_refused_in_one_line_that_says_what_to_do() {
     let (refused, ()) = within(async { tokio::join!(enrol(&enrolment), world.answer()) }).await;
     let failure = super::Failure::from(refused.unwrap_err());
     assert_eq!(failure.exit, super::Exit::Refused);
-    assert!(failure.line.contains("ask an administrator for a new token"), "{failure}");
+    assert!(failure.line.ends_with(SPENT), "{failure}");
     assert!(!world.dir.path().join("identity.json").exists());
 }
 
