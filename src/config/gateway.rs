@@ -29,6 +29,7 @@ const MAX_RANGE: RangeInclusive<Duration> = MINUTE..=DAY;
 const GRACE_RANGE: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(10 * 60);
 const DRAIN_RANGE: RangeInclusive<Duration> = Duration::ZERO..=DAY;
 const CONNECTIONS_RANGE: RangeInclusive<u32> = 1..=65_536;
+const SESSIONS_RANGE: RangeInclusive<u32> = 1..=1_024;
 const FREE_DISK_MIB_RANGE: RangeInclusive<u32> = 0..=1_048_576;
 
 /// What goes before the file.
@@ -83,6 +84,11 @@ fn limits(page: &mut Page, options: &mut Options) {
     if let Some(connections) = connections.and_then(|number| usize::try_from(number).ok()) {
         options.http_connections_max = connections;
     }
+    let Options { sessions_per_person, sessions_per_device, .. } = options;
+    *sessions_per_person =
+        page.or("limits.sessions_per_person", *sessions_per_person, parse::integer(SESSIONS_RANGE));
+    *sessions_per_device =
+        page.or("limits.sessions_per_device", *sessions_per_device, parse::integer(SESSIONS_RANGE));
     if let Some(mib) = page.optional("limits.free_disk_mib", parse::integer(FREE_DISK_MIB_RANGE)) {
         options.free_bytes_min = u64::from(mib) * MIB;
     }
@@ -134,6 +140,8 @@ pub fn shown(options: &Options) -> Vec<(&'static str, String)> {
         ("sessions.decision_grace", parse::shown(options.decision_grace)),
         ("sessions.drain", parse::shown(options.drain)),
         ("limits.http_connections", options.http_connections_max.to_string()),
+        ("limits.sessions_per_person", options.sessions_per_person.to_string()),
+        ("limits.sessions_per_device", options.sessions_per_device.to_string()),
         ("limits.free_disk_mib", (options.free_bytes_min / MIB).to_string()),
         ("ca.key", REDACTED.to_owned()),
         ("warrant.key", REDACTED.to_owned()),
@@ -173,6 +181,9 @@ pub fn first(listen: SocketAddr, names: &[String]) -> String {
          [limits]\n\
          # HTTP connections at once.\n\
          #http_connections = {}\n\
+         # Live sessions at once, of one person and of one device.\n\
+         #sessions_per_person = {}\n\
+         #sessions_per_device = {}\n\
          # Disk space that is kept free for audit records; without it no session starts.\n\
          #free_disk_mib = {}\n",
         defaults.gateway,
@@ -181,6 +192,8 @@ pub fn first(listen: SocketAddr, names: &[String]) -> String {
         duration(defaults.decision_grace),
         duration(defaults.drain),
         defaults.http_connections_max,
+        defaults.sessions_per_person,
+        defaults.sessions_per_device,
         defaults.free_bytes_min / MIB,
     )
 }

@@ -29,6 +29,10 @@ pub struct Options {
     pub session_idle: Duration,
     /// A session ends after this, whatever it does.
     pub session_max: Duration,
+    /// Live sessions of one person at once; one more is refused with `limit`.
+    pub sessions_per_person: u32,
+    /// Live sessions of one device at once; one more is refused with `limit`.
+    pub sessions_per_device: u32,
     /// Disk space kept free for audit; under it nothing starts.
     pub free_bytes_min: u64,
 }
@@ -54,6 +58,8 @@ impl Options {
             drain: Duration::from_secs(30),
             session_idle: Duration::from_secs(15 * 60),
             session_max: Duration::from_secs(8 * 60 * 60),
+            sessions_per_person: 8,
+            sessions_per_device: 4,
             free_bytes_min: 256 * 1024 * 1024,
         }
     }

@@ -168,7 +168,11 @@ async fn open_store(
     registry: &Registry,
     options: &Options,
 ) -> Result<Store, StoreError> {
-    let limits = Limits { free_bytes_min: options.free_bytes_min, ..Limits::default() };
+    let limits = Limits {
+        free_bytes_min: options.free_bytes_min,
+        sessions_of_person: options.sessions_per_person,
+        sessions_of_device: options.sessions_per_device,
+    };
     Store::open(&dir.database(), Arc::new(registry.clone()), limits).await
 }
 
