@@ -56,8 +56,8 @@ impl Picture {
         picture.press(reading.ram);
         picture.values(reading);
         let (left, top, right, bottom) = BUTTON;
+        let (label, colour) = if reading.running { ("STOP", HALT) } else { ("START", GO) };
         picture.bar(left, top, right - left, bottom - top, colour);
-        let label = if reading.running { "STOP" } else { "START" };
         picture.text(label, i32::from(left) + 96, i32::from(top) + 34, &ascii::FONT_10X20, GROUND);
         picture
     }
