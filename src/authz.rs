@@ -1,10 +1,10 @@
-//! Who may do what: [`decide`] turns a request and the facts into a decision.
+//! Who may do what: [`decide()`] turns a request and the facts into a decision.
 //!
 //! Policies are Cedar, in `authz/policies.cedar` under `authz/schema.cedarschema`: one `permit` an
 //! action, and one `forbid` a reason, whose `@id` is the code that people see. The order of reasons
-//! is domain.md J; the first that fails is the reason given, [`explain`] lists them all.
+//! is domain.md J; the first that fails is the reason given, [`explain()`] lists them all.
 //!
-//! What always holds: only [`decide`] makes a [`Grant`]; an evaluation error denies.
+//! What always holds: only [`decide()`] makes a [`Grant`]; an evaluation error denies.
 
 mod decide;
 mod explain;

@@ -1,4 +1,4 @@
-//! Who is connected now, from which case, to what: what [`status`](super::status) shows, and where
+//! Who is connected now, from which case, to what: what [`status`](super::status()) shows, and where
 //! a session's channels are ended all at once.
 
 use std::{

@@ -1,4 +1,4 @@
-//! Every check of one request, in order: the same answer as [`super::decide`], told at length.
+//! Every check of one request, in order: the same answer as [`super::decide()`], told at length.
 
 use super::{
     Facts, Reason, Request,

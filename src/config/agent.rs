@@ -97,8 +97,8 @@ pub enum Command {
 /// The flags of `enroll`.
 #[derive(Debug, Args)]
 pub struct Enroll {
-    /// The gateway: https://HOST[:PORT]
-    #[arg(long, value_name = "URL")]
+    /// The gateway.
+    #[arg(long, value_name = "URL", help = "The gateway, such as https://gateway.example:8443")]
     pub gateway: String,
     /// The file that holds the one-time token
     #[arg(long, value_name = "FILE")]

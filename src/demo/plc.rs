@@ -74,7 +74,14 @@ impl Controller {
             Request::WriteSingleCoil(..) | Request::WriteSingleRegister(..) => {
                 Err(ExceptionCode::IllegalDataAddress)
             }
-            _ => Err(ExceptionCode::IllegalFunction),
+            Request::ReadDiscreteInputs(..)
+            | Request::WriteMultipleCoils(..)
+            | Request::WriteMultipleRegisters(..)
+            | Request::ReportServerId
+            | Request::MaskWriteRegister(..)
+            | Request::ReadWriteMultipleRegisters(..)
+            | Request::ReadDeviceIdentification(..)
+            | Request::Custom(..) => Err(ExceptionCode::IllegalFunction),
         }
     }
 }

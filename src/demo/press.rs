@@ -11,27 +11,27 @@ use std::{
 use serde::Serialize;
 
 /// Strokes a minute at most; what is written above it is held there.
-pub const SPEED_MAX: u16 = 120;
+pub(super) const SPEED_MAX: u16 = 120;
 
 /// What the machine looks like at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Reading {
-    pub running: bool,
+pub(super) struct Reading {
+    pub(super) running: bool,
     /// Set-point, strokes a minute.
-    pub speed: u16,
+    pub(super) speed: u16,
     /// Strokes since the machine was switched on.
-    pub strokes: u32,
+    pub(super) strokes: u32,
     /// The ram's place: 0 above, 1,000 below.
-    pub ram: u16,
+    pub(super) ram: u16,
     /// Tenths of a kilonewton.
-    pub force: u16,
+    pub(super) force: u16,
     /// Tenths of a degree Celsius.
-    pub oil: u16,
+    pub(super) oil: u16,
 }
 
 /// The machine.
 #[derive(Debug)]
-pub struct Press(Mutex<State>);
+pub(super) struct Press(Mutex<State>);
 
 #[derive(Debug)]
 struct State {
@@ -55,7 +55,7 @@ const FORCE: f64 = 640.0;
 impl Press {
     /// A press that has run for a while, at 24 strokes a minute.
     #[must_use]
-    pub fn new(now: Instant) -> Self {
+    pub(super) fn new(now: Instant) -> Self {
         Self(Mutex::new(State {
             at: now,
             running: true,
@@ -66,17 +66,17 @@ impl Press {
     }
 
     /// What it shows at `now`.
-    pub fn read(&self, now: Instant) -> Reading {
+    pub(super) fn read(&self, now: Instant) -> Reading {
         self.with(now, |state| state.reading())
     }
 
     /// Starts or stops the motor.
-    pub fn run(&self, running: bool, now: Instant) {
+    pub(super) fn run(&self, running: bool, now: Instant) {
         self.with(now, |state| state.running = running);
     }
 
     /// Sets the speed, strokes a minute; at most [`SPEED_MAX`].
-    pub fn set_speed(&self, speed: u16, now: Instant) {
+    pub(super) fn set_speed(&self, speed: u16, now: Instant) {
         self.with(now, |state| state.speed = speed.min(SPEED_MAX));
     }
 

@@ -90,7 +90,12 @@ async fn take(stream: &mut BufReader<TcpStream>, bytes: u64) -> io::Result<Conte
 /// `bytes` bytes in blocks; each block begins with its number, so that a lost or doubled one shows.
 fn blocks(bytes: u64) -> impl Iterator<Item = Vec<u8>> {
     let full = BLOCK_BYTES as u64;
-    let pattern: Vec<u8> = (0..BLOCK_BYTES).map(|at| (at.wrapping_mul(167) >> 3) as u8).collect();
+    let pattern: Vec<u8> = (0..BLOCK_BYTES)
+        .map(|at| {
+            let [low, ..] = (at.wrapping_mul(167) >> 3).to_le_bytes();
+            low
+        })
+        .collect();
     (0..bytes.div_ceil(full)).map(move |number| {
         let length = usize::try_from((bytes - number * full).min(full)).unwrap_or(BLOCK_BYTES);
         let mut block = pattern.clone();

@@ -24,7 +24,9 @@ use super::{
 use crate::{clock::Now, tasks::Scope};
 
 const VERSION: &[u8; 12] = b"RFB 003.008\n";
-const NAME: &[u8] = b"Press 7";
+/// The screen's name, with its length as the RFB greeting counts it.
+const NAME: &[u8; NAME_BYTES as usize] = b"Press 7";
+const NAME_BYTES: u32 = 7;
 /// Time between two pictures.
 const FRAME: Duration = Duration::from_millis(100);
 /// Encodings or clipboard bytes of one message at most; a longer one ends the connection.
@@ -117,7 +119,7 @@ async fn greet(stream: &mut BufReader<TcpStream>) -> io::Result<()> {
     start.extend(WIDTH.to_be_bytes());
     start.extend(HEIGHT.to_be_bytes());
     start.extend([32, 24, 0, 1, 0, 255, 0, 255, 0, 255, 16, 8, 0, 0, 0, 0]);
-    start.extend((NAME.len() as u32).to_be_bytes());
+    start.extend(NAME_BYTES.to_be_bytes());
     start.extend(NAME);
     stream.write_all(&start).await
 }
@@ -227,7 +229,7 @@ impl Viewer<'_> {
 fn changed(old: &Picture, new: &Picture) -> Range<u16> {
     let mut differing = (0..HEIGHT).filter(|y| old.row(*y) != new.row(*y));
     match differing.next() {
-        Some(first) => first..differing.last().unwrap_or(first) + 1,
+        Some(first) => first..differing.next_back().unwrap_or(first) + 1,
         None => 0..0,
     }
 }

@@ -54,7 +54,7 @@ impl Pools {
         Self::default()
     }
 
-    /// A buffer of [`CHUNK_BYTES`] with unspecified content.
+    /// A buffer of `CHUNK_BYTES` with unspecified content.
     #[must_use]
     pub fn buffer(&self) -> Buffer {
         let kept = lock(&self.0.buffers).pop();

@@ -49,7 +49,7 @@ pub(super) struct RecordIo {
 }
 
 impl RecordIo {
-    /// Takes the socket; at most `budget` bytes are read until [`Self::trust`].
+    /// Takes the socket; at most `budget` bytes are read until [`Self::set_budget`] lifts it.
     pub(super) fn new(tcp: TcpStream, budget: Option<usize>) -> io::Result<Self> {
         tcp.set_nodelay(true)?;
         sockopt::set_socket_keepalive(&tcp, true)?;

@@ -1,5 +1,15 @@
 //! Tests of the whole product, and of the house it lives in.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::print_stderr,
+    reason = "clippy's allowances for tests do not reach the set-up that tests share"
+)]
+
 mod architecture;
 mod crashes;
 mod hostile;

@@ -159,7 +159,7 @@ async fn datagrams_come_back_whole(at: SocketAddr) {
     let mut buffer = vec![0; 2_048];
     within("every datagram", async {
         for bytes in 1..=DATAGRAM_BYTES_MAX {
-            let sent: Vec<u8> = (0..bytes).map(|at| (at ^ bytes) as u8).collect();
+            let sent: Vec<u8> = (0..bytes).map(|at| (at ^ bytes).to_le_bytes()[0]).collect();
             socket.send(&sent).await.unwrap();
             let read = socket.recv(&mut buffer).await.unwrap();
             assert_eq!(buffer[..read], sent);
