@@ -136,3 +136,26 @@ async fn a_killed_gateway_is_an_error_at_both_ends_and_the_agent_returns_to_its_
     let again = scene.technician.open(&["CASE-1", "cell"], 4).await;
     transfer(&again).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gateway_that_is_asked_to_stop_tells_both_ends_and_exits_0() {
+    let mut scene = Scene::new(&[]).await;
+    let mut open = scene.technician.open(&["CASE-1", "cell"], 4).await;
+    let stream = transfer(&open).await;
+    let status = scene.demo.stop().await;
+    assert!(status.success(), "{status}: {}", scene.demo.log());
+    fails(stream).await;
+    let (code, said) = open.ended().await;
+    assert_eq!(code, Some(8), "{said}");
+    scene.demo.audit_verifies().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ctrl_c_ends_the_tunnel_and_its_session() {
+    let scene = Scene::new(&[]).await;
+    let mut open = scene.technician.open(&["CASE-1", "cell"], 4).await;
+    open.interrupt();
+    let (code, said) = open.ended().await;
+    assert_eq!(code, Some(0), "{said}");
+    no_ghost(&scene.operator).await;
+}
