@@ -24,6 +24,4 @@ pub use ca::{Ca, CaError, CertificateRequest, InvalidRequest, Issued};
 pub use configs::{ALPN_ENROL, ALPN_PEER, Door, GatewayTls, PeerTls, Trust, TrustError, provider};
 pub use fault::TlsFault;
 pub use files::FileError;
-pub use identity::{
-    CertificateFault, Identity, IdentityError, NewKey, leaf_expiry, peer_id, spki_digest,
-};
+pub use identity::{CertificateFault, Identity, IdentityError, NewKey, peer_id, spki_digest};

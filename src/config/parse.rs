@@ -19,15 +19,6 @@ pub fn text(value: &Value) -> Parsed<String> {
     }
 }
 
-/// `true` or `false`.
-///
-/// # Errors
-///
-/// What was expected.
-pub fn boolean(value: &Value) -> Parsed<bool> {
-    value.as_bool().ok_or_else(|| "expected true or false".to_owned())
-}
-
 /// A whole number within `range`.
 pub fn integer(range: RangeInclusive<u32>) -> impl FnOnce(&Value) -> Parsed<u32> {
     move |value| {

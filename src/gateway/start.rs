@@ -28,6 +28,8 @@ use crate::{
 pub const CLOSE_MAX: Duration = Duration::from_secs(5);
 /// How soon a server certificate that could not be renewed is tried again.
 const RENEW_AGAIN: Duration = Duration::from_secs(60 * 60);
+/// How often expired credentials are deleted, beginning with the start.
+const FORGET_EVERY: Duration = Duration::from_secs(60 * 60);
 
 /// Why the gateway did not start. Each display says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -139,6 +141,7 @@ pub async fn start(options: Options, scope: &Scope) -> Result<Running, StartErro
     store.record(&entry(&gateway, Event::GatewayStarted)).await?;
     open_doors(&doors, listener, desk, door);
     doors.spawn("renew", renew(keys, options.names, doors.stop()));
+    doors.spawn("forget", forget(store.clone(), doors.stop()));
     info!(%address, %gateway, "gateway started");
     Ok(Running { address, store, broker, gateway, drain: options.drain, doors, beam })
 }
@@ -240,6 +243,23 @@ async fn renew(keys: Keys, names: Vec<String>, stop: Stop) {
                 now.plus(RENEW_AGAIN)
             }
         };
+    }
+}
+
+/// Deletes tokens and keys that expired, so that the log-ins of the past do not fill the disk.
+async fn forget(store: Store, stop: Stop) {
+    loop {
+        let now = Now::read();
+        if let Err(fault) = store.forget_expired(now.wall).await {
+            warn!(%fault, "expired tokens and keys not deleted; trying again");
+        }
+        tokio::select! {
+            biased;
+            // Cancel-safe: only observes.
+            () = stop.asked() => return,
+            // Cancel-safe: made anew each turn.
+            () = until(Some(now.mono + FORGET_EVERY)) => {}
+        }
     }
 }
 

@@ -1,12 +1,14 @@
 //! The whole process, in this one: made, started, asked over TLS, stopped.
 
-use std::{net::SocketAddr, path::Path, time::Duration};
+use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::*;
 use crate::{
     clock::Now,
+    registry::Registry,
+    store::{Limits, Store},
     tasks::Scope,
     tls::{Ca, PeerTls, Trust},
     transport::{CarrierChoice, DialOptions, Dialer},
@@ -88,6 +90,29 @@ async fn a_gateway_that_was_made_starts_answers_and_stops() {
     let scope = Scope::new("again");
     let again = start(options, &scope).await.unwrap();
     again.drain().await;
+}
+
+#[tokio::test]
+async fn what_has_expired_is_deleted_from_the_store() {
+    let home = tempfile::tempdir().unwrap();
+    let options = data(home.path()).await;
+    let store = opened(&options).await;
+    let admin = store.login("admin@op.example").await.unwrap().unwrap().person;
+    let now = Now::read().wall;
+    store.add_bearer(&[1; 32], &admin.id, now).await.unwrap();
+    store.add_bearer(&[2; 32], &admin.id, now.plus(Duration::from_secs(3600))).await.unwrap();
+    store.close().await;
+
+    let scope = Scope::new("gateway");
+    start(options.clone(), &scope).await.unwrap().drain().await;
+    let store = opened(&options).await;
+    assert_eq!(store.forget_expired(Now::read().wall).await.unwrap(), 0);
+    assert!(store.bearer(&[2; 32], now).await.unwrap().is_some());
+}
+
+async fn opened(options: &Options) -> Store {
+    let limits = Limits { free_bytes_min: 0, sessions_of_person: 1, sessions_of_device: 1 };
+    Store::open(&options.database(), Arc::new(Registry::default()), limits).await.unwrap()
 }
 
 #[tokio::test]

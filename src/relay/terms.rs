@@ -45,12 +45,6 @@ impl Cut {
         self.0.cancel();
     }
 
-    /// Whether it was given.
-    #[must_use]
-    pub fn is_given(&self) -> bool {
-        self.0.is_cancelled()
-    }
-
     /// Ready once it was given. Cancel-safe: only observes.
     pub async fn given(&self) {
         self.0.cancelled().await;

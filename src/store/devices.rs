@@ -152,32 +152,6 @@ impl Store {
         }
     }
 
-    /// Puts `new` in the place of the device's key `old`.
-    ///
-    /// # Errors
-    ///
-    /// [`EnrolError`]: `Unknown` when `old` is not the device's key.
-    pub async fn renew_device_key(
-        &self,
-        device: &DeviceId,
-        old: KeyDigest,
-        new: KeyDigest,
-        now: Now,
-    ) -> Result<Device, EnrolError> {
-        let mut act = self.act().await?;
-        let found = device_of(act.rows(), device).await?.filter(|one| one.key == Some(old));
-        let Some(mut found) = found else { return Err(EnrolError::Unknown) };
-        if !found.active {
-            return Err(EnrolError::Revoked);
-        }
-        key_free(act.rows(), new, device).await?;
-        found.key = Some(new);
-        write_device(act.rows(), &found).await?;
-        device_told(&mut act, &found, Event::DeviceRenewed, now);
-        act.commit().await?;
-        Ok(found)
-    }
-
     /// No longer lets the device's key in.
     ///
     /// # Errors

@@ -43,16 +43,3 @@ pub(super) fn write_new(path: &Path, text: &str, mode: u32) -> Result<(), FileEr
         fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(path).map_err(fault)?;
     file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(fault)
 }
-
-/// Replaces a file in one step: a reader sees the old one or the new one, whole.
-pub(super) fn replace(path: &Path, text: &str, mode: u32) -> Result<(), FileError> {
-    let beside = path.with_extension("new");
-    let fault = |source| FileError::Write { path: path.to_owned(), source };
-    if let Err(error) = fs::remove_file(&beside)
-        && error.kind() != io::ErrorKind::NotFound
-    {
-        return Err(fault(error));
-    }
-    write_new(&beside, text, mode)?;
-    fs::rename(&beside, path).map_err(fault)
-}

@@ -197,15 +197,6 @@ impl Identity {
         Ok(identity)
     }
 
-    /// Writes the chain to `certificate` in one step, over an older one.
-    ///
-    /// # Errors
-    ///
-    /// [`FileError`].
-    pub fn save_certificate(pem: &str, certificate: &Path) -> Result<(), FileError> {
-        files::replace(certificate, pem, 0o644)
-    }
-
     /// The digest of the public key: the identity itself.
     #[must_use]
     pub fn digest(&self) -> KeyDigest {
@@ -282,15 +273,6 @@ pub fn peer_id(certificate: &[u8]) -> Result<PeerId, CertificateFault> {
         (Some(text), None) => text.parse().map_err(|_| CertificateFault::NoPeer),
         _ => Err(CertificateFault::NoPeer),
     }
-}
-
-/// The certificate's last moment.
-///
-/// # Errors
-///
-/// [`CertificateFault::Malformed`].
-pub fn leaf_expiry(certificate: &[u8]) -> Result<Wall, CertificateFault> {
-    validity(certificate).map(|(_, until)| until)
 }
 
 pub(super) fn validity(certificate: &[u8]) -> Result<(Wall, Wall), CertificateFault> {

@@ -41,12 +41,6 @@ impl TlsStream {
     pub fn remote(&self) -> SocketAddr {
         self.remote
     }
-
-    /// Whether `h2` was agreed on.
-    #[must_use]
-    pub fn is_http2(&self) -> bool {
-        self.tls.get_ref().1.alpn_protocol() == Some(b"h2")
-    }
 }
 
 impl fmt::Debug for TlsStream {

@@ -82,18 +82,6 @@ async fn the_token_is_kept_nowhere() {
 }
 
 #[tokio::test]
-async fn a_key_is_renewed_by_who_holds_the_one_before() {
-    let desk = Desk::new().await;
-    let (device, now) = ("edge-1".parse().unwrap(), Now::read());
-    let old = KeyDigest([1; 32]);
-    let stranger = desk.store.renew_device_key(&device, KeyDigest([9; 32]), KEY, now).await;
-    assert!(matches!(stranger, Err(EnrolError::Unknown)));
-    desk.store.renew_device_key(&device, old, KEY, now).await.unwrap();
-    assert!(desk.store.device_of_key(old).await.unwrap().is_none());
-    assert!(desk.store.device_of_key(KEY).await.unwrap().is_some());
-}
-
-#[tokio::test]
 async fn a_revoked_devices_key_and_token_are_let_in_no_more() {
     let desk = Desk::new().await;
     let (token, now) = (token(&desk).await, Now::read());
