@@ -35,6 +35,7 @@ use caseway::{
     tasks::Scope,
     tenancy::{self, Assignment, Person, Role, Tenant, TenantRole},
     tls::Trust,
+    transport::GatewayUrl,
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -154,7 +155,7 @@ impl World {
     async fn attach(&self, dir: &Path, scope: &Scope) -> Result<()> {
         let store = &self.running.store;
         let issued = store.new_enrolment(&self.manager, &self.device, Now::read()).await?;
-        let url: agent::GatewayUrl = format!("https://{}", self.running.address).parse()?;
+        let url: GatewayUrl = format!("https://{}", self.running.address).parse()?;
         let options = agent::Options::new(dir.join("agent"));
         agent::enrol(&Enrolment {
             options: options.clone(),
@@ -185,10 +186,11 @@ impl World {
         ]);
         let said = Lines::default();
         let around = self.around(&said, scope);
-        match client::main(args, around).await {
-            Exit::Done => Ok(()),
-            exit => bail!("login ended with {exit:?}: {}", said.text()),
+        let exit = client::main(args, around).await;
+        if exit != Exit::Done {
+            bail!("login ended with {exit:?}: {}", said.text());
         }
+        Ok(())
     }
 
     fn around(&self, lines: &Lines, scope: &Scope) -> Surroundings {

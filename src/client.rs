@@ -34,9 +34,7 @@ pub use cli::{
     Common, CreateCase, DeviceCommand, Local, Login, OnOff, Open, SwitchChange, Vnc,
 };
 pub use exit::{Exit, Failure};
-pub use grammar::{
-    Forward, ForwardTo, GATEWAY_PORT_DEFAULT, GatewayUrl, InvalidForward, InvalidUrl,
-};
+pub use grammar::{Forward, ForwardTo, InvalidForward};
 pub use show::Terminal;
 pub use state::{Home, StateError};
 

@@ -1,9 +1,12 @@
-//! Logs, set up once by a door.
+//! What diagnostics look like: logs, set up once by a door, and an error on one line.
 //!
 //! Diagnostics go to stderr, so that stdout carries data alone. `CASEWAY_LOG` is an
 //! [`EnvFilter`] and, where it is set, goes before what the command line says.
 
-use std::io::{self, IsTerminal};
+use std::{
+    error::Error,
+    io::{self, IsTerminal},
+};
 
 use tracing_subscriber::EnvFilter;
 
@@ -56,6 +59,21 @@ pub fn start(verbosity: Verbosity) {
         .try_init();
 }
 
+/// An error with its sources, without saying the same twice: some put their source into their own
+/// text.
+pub fn one_line(error: &dyn Error) -> String {
+    let mut line = error.to_string();
+    let mut source = error.source();
+    while let Some(inner) = source {
+        let text = inner.to_string();
+        if !line.contains(&text) {
+            line = format!("{line}: {text}");
+        }
+        source = inner.source();
+    }
+    line.replace('\n', " ")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -67,5 +85,20 @@ mod tests {
         assert_eq!(meant(Verbosity::Events, false, 1), Verbosity::Detail);
         assert_eq!(meant(Verbosity::Normal, false, 200), Verbosity::Trace);
         assert_eq!(meant(Verbosity::Events, true, 3), Verbosity::Quiet);
+    }
+
+    #[test]
+    fn an_error_is_told_on_one_line_with_each_source_once() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("{said}")]
+        struct Told {
+            said: &'static str,
+            source: Option<Box<Told>>,
+        }
+        let told = |said, source: Option<Told>| Told { said, source: source.map(Box::new) };
+        let low = told("the disk\nis gone", None);
+        let middle = told("cannot write: the disk\nis gone", Some(low));
+        let line = one_line(&told("no record", Some(middle)));
+        assert_eq!(line, "no record: cannot write: the disk is gone");
     }
 }

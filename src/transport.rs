@@ -30,6 +30,7 @@ mod record;
 mod stream;
 #[cfg(test)]
 mod tests;
+mod url;
 
 pub use connection::{
     AcceptError, Carrier, Closer, Connection, Peer, PendingEnrolment, PendingLeg,
@@ -39,3 +40,4 @@ pub use legs::{JoinError, LegDialer};
 pub use limits::Limits;
 pub use listen::{Arrivals, BindError, ListenOptions, Listener, PeerArrival};
 pub use stream::TlsStream;
+pub use url::{GATEWAY_PORT_DEFAULT, GatewayUrl, InvalidUrl, authority, split_host};

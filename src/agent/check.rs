@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use super::{
-    exit::{self, Exit, Failure},
+    exit::{Exit, Failure},
     options::Options,
     papers::Papers,
     status::CeilingShown,
@@ -13,6 +13,7 @@ use super::{
 use crate::{
     clock::{Now, Wall},
     tasks::Scope,
+    telemetry::one_line,
     tls::PeerTls,
     transport::{Carrier, CarrierChoice, Dialer},
 };
@@ -55,7 +56,7 @@ pub async fn check(options: &Options, scope: &Scope) -> Checked {
                 dial(options, papers, Carrier::Quic, scope).await,
             ];
         }
-        Err(error) => checked.papers_fault = Some(exit::one_line(error)),
+        Err(error) => checked.papers_fault = Some(one_line(error)),
     }
     checked
 }
@@ -84,13 +85,13 @@ async fn reach(
     if until <= Now::read().wall {
         return Err(format!("this device's certificate ended at {until}: enrol again"));
     }
-    let tls = PeerTls::new(&papers.trust, Some(&papers.identity))
-        .map_err(|error| exit::one_line(&error))?;
+    let tls =
+        PeerTls::new(&papers.trust, Some(&papers.identity)).map_err(|error| one_line(&error))?;
     let url = options.gateway.as_ref().unwrap_or(&papers.url);
     let dialled = Dialer::new(options.dial(url, choice), tls)
         .connect(scope)
         .await
-        .map_err(|error| exit::one_line(&error))?;
+        .map_err(|error| one_line(&error))?;
     dialled.closer.close();
     if dialled.carrier == carrier {
         Ok(())

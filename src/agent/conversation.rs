@@ -27,7 +27,6 @@ use tokio::{
 use tracing::{debug, info, warn};
 
 use super::{
-    exit,
     link::Agent,
     offer::{Offer, Offers},
     papers::Papers,
@@ -37,6 +36,7 @@ use crate::{
     clock::{Now, Wall},
     secret::Secret,
     tasks::Scope,
+    telemetry::one_line,
     tls::TlsFault,
     transport::{Closer, DialError, Dialled},
     wire::{
@@ -72,7 +72,7 @@ pub(super) enum Left {
     Stopped,
     #[error("{0}")]
     Lost(String),
-    #[error("{}", exit::one_line(.0))]
+    #[error("{}", one_line(.0))]
     Undialled(#[source] DialError),
     #[error("{0}")]
     TurnedAway(String),
@@ -195,7 +195,7 @@ impl Conversation {
                 self.hear(said)
             }
             Event::Said(Ok(None)) => Err(Left::Lost("the gateway closed the connection".into())),
-            Event::Said(Err(error)) => Err(Left::Lost(exit::one_line(&error))),
+            Event::Said(Err(error)) => Err(Left::Lost(one_line(&error))),
         }
     }
 
@@ -223,7 +223,7 @@ impl Conversation {
             self.renew_at = now.wall.plus(RENEW_AGAIN);
             match self.agent.papers().request() {
                 Ok(csr) => self.say(AgentSays::Renew { csr })?,
-                Err(error) => warn!(why = exit::one_line(&error), "no renewal can be asked for"),
+                Err(error) => warn!(why = one_line(&error), "no renewal can be asked for"),
             }
         }
         self.pings += 1;
@@ -275,7 +275,7 @@ impl Conversation {
                 info!(%until, "certificate renewed");
                 self.renewed = true;
             }
-            Err(error) => warn!(why = exit::one_line(&error), "the new certificate is not kept"),
+            Err(error) => warn!(why = one_line(&error), "the new certificate is not kept"),
         }
     }
 
@@ -330,7 +330,7 @@ async fn greet(
 }
 
 fn unread(error: &ReadError) -> Left {
-    let line = exit::one_line(error);
+    let line = one_line(error);
     let ReadError::Io(source) = error else { return Left::TurnedAway(line) };
     match TlsFault::of(source) {
         Some(
@@ -347,7 +347,7 @@ fn unread(error: &ReadError) -> Left {
 async fn say(mut writer: ControlWriter, mut queue: mpsc::Receiver<AgentSays>, closer: Closer) {
     while let Some(said) = queue.recv().await {
         if let Err(error) = writer.send(&said).await {
-            debug!(why = exit::one_line(&error), "cannot be said");
+            debug!(why = one_line(&error), "cannot be said");
             closer.close();
             return;
         }

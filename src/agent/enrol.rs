@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{
-    options::{GatewayUrl, Options},
+    options::Options,
     papers::{self, Papers, PapersError, Parts},
 };
 use crate::{
@@ -11,7 +11,7 @@ use crate::{
     ids::{DeviceId, GatewayId},
     secret::SecretText,
     tls::{IdentityError, NewKey, PeerTls, Trust, TrustError},
-    transport::{self, Dialer},
+    transport::{self, Dialer, GatewayUrl},
     wire::{EnrolReply, EnrolRequest, Enrolled as Reply, PROTOCOL},
 };
 

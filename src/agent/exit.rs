@@ -3,7 +3,7 @@
 use std::{error::Error, fmt};
 
 use super::{enrol::EnrolError, link::AgentError, papers::PapersError, status::StatusError};
-use crate::transport;
+use crate::{telemetry::one_line, transport};
 
 /// The exit codes of this program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,20 +41,6 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.line)
     }
-}
-
-/// An error with its sources, without saying the same twice.
-pub fn one_line(error: &dyn Error) -> String {
-    let mut line = error.to_string();
-    let mut source = error.source();
-    while let Some(inner) = source {
-        let text = inner.to_string();
-        if !line.contains(&text) {
-            line = format!("{line}: {text}");
-        }
-        source = inner.source();
-    }
-    line.replace('\n', " ")
 }
 
 impl From<PapersError> for Failure {

@@ -17,8 +17,7 @@ use super::{
     backoff::{self, Failure},
     board::Board,
     conversation::{Conversation, Left},
-    exit,
-    options::{GatewayUrl, Options},
+    options::Options,
     papers::{Papers, PapersError},
     status,
     switch::LocalSwitch,
@@ -28,8 +27,9 @@ use crate::{
     relay::Pools,
     secret::Secret,
     tasks::Scope,
+    telemetry::one_line,
     tls::{PeerTls, TlsFault, TrustError},
-    transport::{Carrier, DialError, Dialer, Dialled},
+    transport::{Carrier, DialError, Dialer, Dialled, GatewayUrl},
 };
 
 /// How long one dial may take over both carriers.
@@ -299,7 +299,7 @@ async fn connection(agent: &Arc<Agent>, scope: &Scope) -> Left {
 }
 
 async fn dial(agent: &Agent, papers: &Papers, scope: &Scope) -> Result<Dialled, Left> {
-    let setup = |error: TrustError| Left::Setup(exit::one_line(&error));
+    let setup = |error: TrustError| Left::Setup(one_line(&error));
     let tls = PeerTls::new(&papers.trust, Some(&papers.identity)).map_err(setup)?;
     let options = agent.options.dial(&agent.url(), agent.options.carrier);
     let dialer = Dialer::new(options, tls);

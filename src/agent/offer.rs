@@ -14,7 +14,6 @@ use tracing::{debug, info, warn};
 
 use super::{
     board::{NoPlace, Place},
-    exit,
     link::Agent,
     reach::{Reached, Unreached, reach},
     trust::{Distrust, Expected},
@@ -27,6 +26,7 @@ use crate::{
     relay::{Leg, Meter},
     seal::{self, ChannelSpent, HandshakeError, Pin},
     tasks::Scope,
+    telemetry::one_line,
     tls::Identity,
     token::JoinToken,
     transport::{JoinError, LegDialer},
@@ -71,7 +71,7 @@ pub(super) struct Offers {
 /// Why no channel comes of an offer.
 #[derive(Debug, thiserror::Error)]
 enum Refusal {
-    #[error("the warrant is not believed: {}", exit::one_line(.0))]
+    #[error("the warrant is not believed: {}", one_line(.0))]
     Distrust(#[source] Distrust),
     #[error("{0}")]
     NoPlace(NoPlace),
@@ -87,11 +87,11 @@ enum Refusal {
     NoKeys,
     #[error("{0}")]
     Spent(ChannelSpent),
-    #[error("no leg: {}", exit::one_line(.0))]
+    #[error("no leg: {}", one_line(.0))]
     Join(#[source] JoinError),
     #[error("the gateway did not answer the join")]
     JoinTimedOut,
-    #[error("the technician's end was not believed: {}", exit::one_line(.0))]
+    #[error("the technician's end was not believed: {}", one_line(.0))]
     Handshake(#[source] HandshakeError),
 }
 
@@ -242,7 +242,7 @@ impl Offers {
         match ended {
             Ok(how) => debug!(%destination, ?how, "channel closed"),
             Err(error) => {
-                info!(%destination, why = exit::one_line(&error), "channel ended");
+                info!(%destination, why = one_line(&error), "channel ended");
             }
         }
         Ok(())

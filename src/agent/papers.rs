@@ -12,12 +12,12 @@ use std::{
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
 
-use super::options::{GatewayUrl, InvalidUrl};
 use crate::{
     clock::Wall,
     ids::{DeviceId, GatewayId, PeerId},
     secret::SecretText,
     tls::{Identity, IdentityError, NewKey, Trust, TrustError},
+    transport::{GatewayUrl, InvalidUrl},
     warrant::WarrantVerifier,
 };
 

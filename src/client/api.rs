@@ -24,10 +24,12 @@ use model::Items;
 use super::{
     exit::{Exit, Failure},
     gate::{self, GateError},
-    grammar::GatewayUrl,
     state::Gateway,
 };
-use crate::{secret::SecretText, transport::Dialer};
+use crate::{
+    secret::SecretText,
+    transport::{Dialer, GatewayUrl},
+};
 
 /// A request is answered within this time, connecting included.
 const ANSWER_TIME_MAX: Duration = Duration::from_secs(30);

@@ -4,8 +4,11 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use super::grammar::{Forward, GatewayUrl, parse_duration};
-use crate::ids::{AssetId, CaseId, DeviceId, Name, SessionId};
+use super::grammar::{Forward, parse_duration};
+use crate::{
+    ids::{AssetId, CaseId, DeviceId, Name, SessionId},
+    transport::GatewayUrl,
+};
 
 const EXIT_CODES: &str = "Exit codes: 0 done, 1 anything else, 2 usage, 3 not logged in, 4 refused \
 by policy, 5 device offline, 6 timed out, 7 gateway unreachable, 8 session ended by the other side.";

@@ -1,16 +1,14 @@
 //! The way to a gateway: which CA is trusted, which certificate is shown, which carrier is taken.
 
-use std::error::Error;
-
 use super::{
     cli::CarrierChoice,
     exit::{Exit, Failure},
-    grammar::GatewayUrl,
     state::{Gateway, LoggedIn},
 };
 use crate::{
+    telemetry::one_line,
     tls::{Identity, IdentityError, PeerTls, TlsFault, Trust, TrustError},
-    transport::{self, DialError, DialOptions, Dialer},
+    transport::{self, DialError, DialOptions, Dialer, GatewayUrl},
 };
 
 /// Legs that are kept let in ahead of need: a browser opens about this many at once.
@@ -69,7 +67,7 @@ fn dialer(url: &GatewayUrl, tls: PeerTls, carrier: CarrierChoice, legs_ahead: us
 
 impl From<GateError> for Failure {
     fn from(error: GateError) -> Self {
-        let what = chain(&error);
+        let what = one_line(&error);
         match error {
             GateError::Trust(_) => {
                 Self::new(Exit::Usage, what).hint("give the gateway's ca.pem with --ca FILE")
@@ -119,22 +117,6 @@ fn hint_of(error: &DialError) -> &'static str {
         | DialError::Timeout { .. }
         | DialError::Neither { .. } => "is the address right, and the gateway running?",
     }
-}
-
-/// An error and all that lies under it, on one line.
-pub(super) fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut under = error.source();
-    while let Some(cause) = under {
-        let said = cause.to_string();
-        // Some libraries put their source into their own text.
-        if !text.contains(&said) {
-            text.push_str(": ");
-            text.push_str(&said);
-        }
-        under = cause.source();
-    }
-    text
 }
 
 #[cfg(test)]

@@ -18,11 +18,12 @@ use super::{
     api::{Api, ApiError, Certificate, Me, Token, typed},
     cli::Login,
     gate,
-    grammar::GatewayUrl,
     show::OneLine,
     state::{Gateway, LoggedIn, StateError, read_secret},
 };
-use crate::{clock::Now, secret::SecretText, tls::NewKey};
+use crate::{
+    clock::Now, secret::SecretText, telemetry::one_line, tls::NewKey, transport::GatewayUrl,
+};
 
 /// The longest password that is read, in bytes.
 const PASSWORD_BYTES_MAX: u64 = 1_024;
@@ -105,7 +106,7 @@ impl Here {
             Err(ApiError::Problem(problem)) if problem.status == 401 => {}
             Err(error) => self.terminal.note(format_args!(
                 "the gateway {url} was not told: {}; the token there lapses by itself",
-                gate::chain(&error),
+                one_line(&error),
             )),
             Ok(_) => {}
         }
@@ -180,7 +181,7 @@ async fn authenticated(api: &Api, email: &str, password: &SecretText) -> Result<
 
 /// A new key and its certificate.
 async fn certified(api: &Api) -> Result<(SecretText, Certificate), Failure> {
-    let unmade = |error| Failure::new(Exit::Other, gate::chain(&error));
+    let unmade = |error| Failure::new(Exit::Other, one_line(&error));
     let key = NewKey::generate().map_err(unmade)?;
     let request = key.request_pem().map_err(unmade)?;
     let certificate: Certificate = api.post("/me/certificate", &json!({"csr": request})).await?;

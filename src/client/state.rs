@@ -17,8 +17,7 @@ use std::{
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use super::grammar::GatewayUrl;
-use crate::{clock::Wall, secret::SecretText};
+use crate::{clock::Wall, secret::SecretText, transport::GatewayUrl};
 
 const DIR_MODE: u32 = 0o700;
 const FILE_MODE: u32 = 0o600;

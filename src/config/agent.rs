@@ -29,14 +29,14 @@ use toml::Value;
 use super::{Faults, Page, parse};
 use crate::{
     agent::{
-        DIR_DEFAULT, Enrolment, Exit, Failure, GatewayUrl, Options,
+        DIR_DEFAULT, Enrolment, Exit, Failure, Options,
         ceiling::{Ceiling, Host, RULES_MAX, Rule},
-        one_line,
     },
     machines::{Ports, Proto},
     secret::SecretText,
+    telemetry::one_line,
     tls::Trust,
-    transport::{CarrierChoice, HttpProxy},
+    transport::{CarrierChoice, GatewayUrl, HttpProxy},
 };
 
 /// What environment variables begin with.

@@ -27,8 +27,9 @@ use crate::{
     secret::{NoRandomness, Secret, SecretText},
     store::{By, Seed, StoreError, WriteError},
     tasks::{Scope, Stop},
+    telemetry::one_line,
     tls::{Trust, TrustError},
-    transport::{BindError, CarrierChoice},
+    transport::{BindError, CarrierChoice, GatewayUrl},
 };
 
 /// Who gets the enrolment token for the demo's device: its Workshop Manager.
@@ -172,7 +173,7 @@ async fn attach(
     let device: DeviceId = world::ONLINE.parse()?;
     let mut own = agent::Options::new(home.path.join("agent"));
     let port = running.address.port();
-    let at = agent::GatewayUrl { host: options.listen.to_string(), port };
+    let at = GatewayUrl { host: options.listen.to_string(), port };
     own.gateway = Some(at.clone());
     own.carrier = options.carrier;
     if !own.dir.exists() {
@@ -190,7 +191,7 @@ async fn attach(
     let inside = scope.child("agent");
     scope.spawn("agent", async move {
         if let Err(error) = agent::run(own, &inside).await {
-            warn!(error = agent::one_line(&error), "the demo's agent ended");
+            warn!(error = one_line(&error), "the demo's agent ended");
         }
     });
     let registry = running.broker.registry();

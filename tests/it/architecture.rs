@@ -202,13 +202,25 @@ const PLAN: &[(&str, &[&str])] = &[
             "console",
             "agent",
             "gateway",
+            "telemetry",
         ],
     ),
     // 8 paper
     // A ceiling's rules are ports and protocols, as the machines' targets are.
     (
         "config",
-        &["ids", "secret", "clock", "machines", "tls", "transport", "agent", "gateway", "client"],
+        &[
+            "ids",
+            "secret",
+            "clock",
+            "telemetry",
+            "machines",
+            "tls",
+            "transport",
+            "agent",
+            "gateway",
+            "client",
+        ],
     ),
 ];
 

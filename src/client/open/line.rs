@@ -35,6 +35,7 @@ use crate::{
     machines::Destination,
     secret::Secret,
     tasks::{Scope, Stop},
+    telemetry::one_line,
     token::JoinToken,
     transport::{Closer, Dialer, LegDialer},
     wire::{
@@ -184,7 +185,7 @@ async fn greet(reader: &mut ControlReader, writer: &mut ControlWriter) -> Result
         Failure::new(Exit::Unreachable, format!("the gateway did not greet: {how}"))
             .hint("is it a gateway of this program's version?")
     };
-    writer.send(&hello).await.map_err(|error| lost(gate::chain(&error)))?;
+    writer.send(&hello).await.map_err(|error| lost(one_line(&error)))?;
     let heard = timeout(WELCOME_TIME_MAX, reader.next::<Heard>()).await;
     let heard = heard.map_err(|_| {
         Failure::new(Exit::TimedOut, "the gateway did not greet in time").hint("try again")
@@ -204,7 +205,7 @@ async fn greet(reader: &mut ControlReader, writer: &mut ControlWriter) -> Result
         }
         Ok(Some(_)) => Err(lost("it began with another message".to_owned())),
         Ok(None) => Err(lost("it ended the connection; log in again".to_owned())),
-        Err(error) => Err(lost(gate::chain(&error))),
+        Err(error) => Err(lost(one_line(&error))),
     }
 }
 
@@ -218,7 +219,7 @@ async fn write(mut writer: ControlWriter, mut said: mpsc::Receiver<Says>) {
     while let Some(message) = said.recv().await {
         if let Err(error) = writer.send(&message).await {
             // The reader's side learns it from the connection, or from the silence.
-            debug!(error = gate::chain(&error), "the gateway takes nothing");
+            debug!(error = one_line(&error), "the gateway takes nothing");
             return;
         }
     }
@@ -280,7 +281,7 @@ fn broken(error: &ReadError) -> String {
         | ReadError::Frame(_)
         | ReadError::Message(_)
         | ReadError::Unexpected(_)
-        | ReadError::Truncated => gate::chain(error),
+        | ReadError::Truncated => one_line(error),
     }
 }
 

@@ -10,11 +10,12 @@ use super::{
     plan::Place,
 };
 use crate::{
-    client::{Exit, Failure, gate, show::Terminal},
+    client::{Exit, Failure, show::Terminal},
     clock::Now,
     ids::PeerId,
     relay::{Leg, Meter, Pools},
     seal::{self, ChannelKeys, HandshakeError, Pin, SessionKeys},
+    telemetry::one_line,
     tls::Identity,
     token::JoinToken,
     wire::Opened,
@@ -78,7 +79,7 @@ impl Session {
         let sealed = seal::connect(leg, identity, &pin, &opened.session).await;
         let keys = sealed.map_err(|error| {
             let device = &opened.device;
-            let how = gate::chain(&error);
+            let how = one_line(&error);
             let late = matches!(error, HandshakeError::TimedOut);
             let exit = if late { Exit::TimedOut } else { Exit::Other };
             Failure::new(exit, format!("no seal with device {device}: {how}"))
@@ -152,7 +153,7 @@ impl Session {
 async fn joined(line: &Line, token: &JoinToken) -> Result<Leg, ChannelFault> {
     match timeout(JOIN_TIME_MAX, line.legs().open(token)).await {
         Ok(Ok(leg)) => Ok(leg),
-        Ok(Err(error)) => Err(ChannelFault::Leg(gate::chain(&error))),
+        Ok(Err(error)) => Err(ChannelFault::Leg(one_line(&error))),
         Err(_) => Err(ChannelFault::TimedOut),
     }
 }

@@ -12,7 +12,7 @@ use super::{
     plan::Place,
     session::{Channel, Session},
 };
-use crate::{client::gate, relay, seal, tasks::Scope};
+use crate::{relay, seal, tasks::Scope, telemetry::one_line};
 
 /// Local connections of one listener at once; more wait in the kernel's own queue.
 pub(super) const CONNECTIONS_MAX: usize = 1_024;
@@ -105,7 +105,7 @@ pub(super) async fn pump(local: TcpStream, channel: Channel, place: &Place, sess
             session.terminal().detail(format_args!("{}: connection over: {end:?}", place.target))
         }
         Err(error) => {
-            let how = gate::chain(&error);
+            let how = one_line(&error);
             session.terminal().detail(format_args!("{}: connection lost: {how}", place.target));
         }
     }

@@ -16,9 +16,9 @@ use super::{
     session::{Channel, Session},
 };
 use crate::{
-    client::gate,
     seal::{self, Flow},
     tasks::Scope,
+    telemetry::one_line,
 };
 
 /// A flow without a datagram for this long is over.
@@ -123,7 +123,7 @@ async fn carry(flow: Flow, place: &Place, session: &Arc<Session>) {
     match ended {
         Ok(end) => session.terminal().detail(format_args!("{}: flow over: {end:?}", place.target)),
         Err(error) => {
-            let how = gate::chain(&error);
+            let how = one_line(&error);
             session.terminal().detail(format_args!("{}: flow lost: {how}", place.target));
         }
     }
