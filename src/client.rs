@@ -22,6 +22,8 @@ mod gate;
 mod grammar;
 mod login;
 mod open;
+mod people;
+mod setup;
 mod show;
 mod state;
 
@@ -30,11 +32,12 @@ use std::ffi::OsString;
 use clap::Parser;
 
 pub use cli::{
-    AssetCommand, CarrierChoice, CaseCommand, CaseFilter, CaseKind, CaseState, Cli, Command,
-    Common, CreateCase, DeviceCommand, Local, Login, OnOff, Open, SwitchChange, Vnc,
+    AddAsset, AddTunnel, AddUser, AssetCommand, CarrierChoice, CaseCommand, CaseFilter, CaseKind,
+    CaseState, Cli, Command, Common, CreateCase, DeviceCommand, Local, Login, OnOff, Open,
+    RoleCommand, SwitchChange, TunnelCommand, UserCommand, Vnc,
 };
 pub use exit::{Exit, Failure};
-pub use grammar::{Forward, ForwardTo, InvalidForward};
+pub use grammar::{Forward, ForwardTo, InvalidForward, InvalidTarget, NewTarget};
 pub use show::Terminal;
 pub use state::{Home, StateError};
 
@@ -137,12 +140,15 @@ impl Here {
             Command::Asset(AssetCommand::Switch { asset, change }) => {
                 self.switch(&format!("/assets/{asset}"), asset.as_str(), change).await?;
             }
+            Command::Asset(AssetCommand::Add(add)) => self.add_asset(add).await?,
+            Command::Tunnel(command) => self.tunnel_config(command).await?,
+            Command::User(command) => self.user(command).await?,
             Command::Tunnels { case } => self.tunnels(&case).await?,
             Command::Why { case, tunnel } => self.why(&case, &tunnel).await?,
             Command::Sessions { all } => self.sessions(all).await?,
             Command::End { session } => self.end(&session).await?,
             Command::Device(command) => self.device(command).await?,
-            Command::Audit { case } => self.audit(case.as_ref()).await?,
+            Command::Audit { case } => self.audit(&case).await?,
         }
         Ok(Exit::Done)
     }

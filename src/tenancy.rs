@@ -69,6 +69,24 @@ impl Role {
         Self::ServiceManager,
     ];
 
+    /// The role as programs call it, and as it is typed.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::TenantAdmin => "tenant_admin",
+            Self::DataAnalyst => "data_analyst",
+            Self::MachineOperator => "machine_operator",
+            Self::WorkshopManager => "workshop_manager",
+            Self::InternalServiceCases => "internal_service_cases",
+            Self::MaintenanceEngineer => "maintenance_engineer",
+            Self::FirstLevelSupport => "first_level_support",
+            Self::ServiceTechnician => "service_technician",
+            Self::MasterDataManager => "master_data_manager",
+            Self::CustomerDataManager => "customer_data_manager",
+            Self::ServiceManager => "service_manager",
+        }
+    }
+
     /// The role as people call it.
     #[must_use]
     pub fn title(self) -> &'static str {
@@ -180,6 +198,18 @@ impl Scope {
             Self::Whole => true,
             Self::Facilities(_) => false,
             Self::Customers(covered) => customer.is_some_and(|one| covered.contains(one)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_role_is_typed_as_the_api_spells_it() {
+        for role in Role::ALL {
+            assert_eq!(serde_json::to_value(role).unwrap(), role.code());
         }
     }
 }

@@ -232,7 +232,7 @@ fn assignee(
     let value = record([
         pair("tenant", tenant(&assignee.person.tenant, types)),
         pair("active", yes(assignee.person.active)),
-        pair("roles", Value::new_set(roles.map(|role| text(role_name(*role))))),
+        pair("roles", Value::new_set(roles.map(|role| text(Role::code(*role))))),
     ])?;
     Ok(Some(pair("assignee", value)))
 }
@@ -265,22 +265,6 @@ fn sessions(facts: &Facts) -> Result<(String, Value), Unaskable> {
 fn switch(switch: &Switch) -> Result<Value, Unaskable> {
     let until = switch.until.map(|until| pair("until", Value::new_long(until.0)));
     record([pair("on", yes(switch.on))].into_iter().chain(until))
-}
-
-fn role_name(role: Role) -> &'static str {
-    match role {
-        Role::TenantAdmin => "tenant_admin",
-        Role::DataAnalyst => "data_analyst",
-        Role::MachineOperator => "machine_operator",
-        Role::WorkshopManager => "workshop_manager",
-        Role::InternalServiceCases => "internal_service_cases",
-        Role::MaintenanceEngineer => "maintenance_engineer",
-        Role::FirstLevelSupport => "first_level_support",
-        Role::ServiceTechnician => "service_technician",
-        Role::MasterDataManager => "master_data_manager",
-        Role::CustomerDataManager => "customer_data_manager",
-        Role::ServiceManager => "service_manager",
-    }
 }
 
 fn tenant(id: &TenantId, types: &Types) -> Value {

@@ -15,8 +15,8 @@ use serde_json::Value;
 use tokio::time::timeout;
 
 pub(super) use model::{
-    AssetRow, CaseRow, Certificate, DeviceRow, Enrolment, Explanation, Me, Named, SessionRow,
-    SwitchState, Switched, Token, TunnelRow,
+    AssetRow, CaseRow, Certificate, ConfigRow, DeviceRow, Enrolment, Explanation, Held, Me, Named,
+    PersonRow, SessionRow, SwitchState, Switched, Token, TunnelRow,
 };
 
 use model::Items;
@@ -115,7 +115,7 @@ impl Problem {
 pub(super) fn hint(reason: &str) -> Option<&'static str> {
     match reason {
         "disabled" => Some("ask your tenant's administrator"),
-        "not_found" => Some("check the name, and that it is yours to see: `caseway cases`"),
+        "not_found" => Some("check the name: `caseway cases`, `caseway assets`"),
         "case_type" => Some("no operator takes part in such a case, so nobody can consent"),
         "case_closed" => Some("reopen the case: `caseway case reopen CASE`"),
         "asset_inactive" => Some("ask the machine's operator to activate it"),

@@ -1,8 +1,12 @@
 //! The command line, as typed.
 
+mod admin;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub use admin::{AddAsset, AddTunnel, AddUser, RoleCommand, TunnelCommand, UserCommand};
 
 use super::grammar::{Forward, parse_duration};
 use crate::{
@@ -53,11 +57,14 @@ pub enum Command {
     Case(CaseCommand),
     /// List assets
     Assets,
-    /// The remote-access switch of an asset
+    /// Assets: add, switch
     #[command(subcommand)]
     Asset(AssetCommand),
     /// List a case's tunnels, and which of them you may open now
     Tunnels { case: CaseId },
+    /// An asset's tunnels: list, add, remove
+    #[command(subcommand)]
+    Tunnel(TunnelCommand),
     /// Open a tunnel: local ports that lead to the machine
     Open(Open),
     /// Open a case's screen tunnel for a native VNC viewer
@@ -75,11 +82,13 @@ pub enum Command {
     /// Edge devices: add, enrol, pair
     #[command(subcommand)]
     Device(DeviceCommand),
-    /// The audit log
+    /// People of your company: add, give roles, disable
+    #[command(subcommand)]
+    User(UserCommand),
+    /// A case's audit log
     Audit {
-        /// Of one case only
         #[arg(long)]
-        case: Option<CaseId>,
+        case: CaseId,
     },
 }
 
@@ -212,6 +221,8 @@ pub struct SwitchChange {
 
 #[derive(Debug, Subcommand)]
 pub enum AssetCommand {
+    /// Add an asset: a machine that your company runs
+    Add(AddAsset),
     /// Turn the asset's own remote access on or off, apart from any case
     Switch {
         asset: AssetId,

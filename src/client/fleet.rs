@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use super::{
-    Exit, Failure, Here,
+    Api, Exit, Failure, Here,
     api::{AssetRow, DeviceRow, Enrolment, Named, Query, SessionRow, typed},
     cli::DeviceCommand,
     show::{Clock, OneLine, Table, bytes},
@@ -116,8 +116,10 @@ impl Here {
 
     async fn enrolment(&self, device: &DeviceId, out: Option<PathBuf>) -> Result<(), Failure> {
         let path = out.unwrap_or_else(|| PathBuf::from(format!("{device}.enrolment")));
-        let item: Value =
-            self.api()?.post(&format!("/devices/{device}/enrolment"), &json!({})).await?;
+        let login = self.logged_in()?;
+        let url = login.gateway.url.clone();
+        let api = Api::with_token(&login.gateway, login.token)?;
+        let item: Value = api.post(&format!("/devices/{device}/enrolment"), &json!({})).await?;
         let enrolment: Enrolment = typed(item)?;
         put_token(&path, &enrolment.token)?;
         let shown = path.display().to_string();
@@ -126,15 +128,15 @@ impl Here {
         }));
         self.terminal.data(OneLine(&shown));
         self.terminal.note(format_args!(
-            "one use, until {}: take it to the device and run `caseway-agent enroll --gateway URL \
-             --token-file {shown}`",
+            "one use, until {}: take it and the gateway's ca.pem to the device and run \
+             `caseway-agent enroll --gateway {url} --ca ca.pem --token-file {shown}`",
             self.clock().until(enrolment.expires_at),
         ));
         Ok(())
     }
 
-    pub(super) async fn audit(&self, case: Option<&CaseId>) -> Result<(), Failure> {
-        let query = Query::default().and_if("case", case.map(CaseId::as_str));
+    pub(super) async fn audit(&self, case: &CaseId) -> Result<(), Failure> {
+        let query = Query::default().and("case", case.as_str());
         let items = self.api()?.records("/audit", &query).await?;
         let clock = self.clock();
         let mut table = Table::new(["NO", "TIME", "WHAT", "BY", "DETAILS"], "no records");

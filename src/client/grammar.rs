@@ -1,4 +1,6 @@
-//! What people type: local listeners, durations.
+//! What people type: local listeners, targets, durations.
+
+mod target;
 
 use std::{
     fmt,
@@ -6,6 +8,8 @@ use std::{
     str::FromStr,
     time::Duration,
 };
+
+pub use target::{InvalidTarget, NewTarget};
 
 use crate::{
     ids::Name,

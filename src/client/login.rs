@@ -193,7 +193,7 @@ async fn certified(api: &Api) -> Result<(SecretText, Certificate), Failure> {
 }
 
 /// The file's first line.
-fn password_in(path: &Path) -> Result<SecretText, Failure> {
+pub(super) fn password_in(path: &Path) -> Result<SecretText, Failure> {
     let text = read_secret(path, PASSWORD_BYTES_MAX).map_err(|error| {
         Failure::new(Exit::Usage, format!("cannot read {}: {error}", path.display()))
             .hint("--password-file takes a file with the password on its first line")
@@ -207,7 +207,7 @@ fn password_in(path: &Path) -> Result<SecretText, Failure> {
 }
 
 /// What a person types, when there is one.
-fn asked<T>(
+pub(super) fn asked<T>(
     what: &str,
     flag: &str,
     ask: impl FnOnce() -> std::io::Result<T>,

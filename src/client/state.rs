@@ -244,6 +244,11 @@ pub(super) fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
 fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
     // One that a killed process left behind may have other permissions.
     let _ = fs::remove_file(path);
+    write_fresh(path, bytes)
+}
+
+/// Puts `bytes` into a new file that only its owner can read; one that is there stays as it is.
+pub(super) fn write_fresh(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file =
         fs::OpenOptions::new().write(true).create_new(true).mode(FILE_MODE).open(path)?;
     file.write_all(bytes)?;

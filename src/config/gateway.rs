@@ -131,7 +131,7 @@ pub fn check_names(names: &[String]) -> Result<(), Faults> {
 #[must_use]
 pub fn shown(options: &Options) -> Vec<(&'static str, String)> {
     vec![
-        ("data_dir", options.dir.display().to_string()),
+        ("data_dir", options.dir.components().collect::<PathBuf>().display().to_string()),
         ("gateway", options.gateway.to_string()),
         ("listen", options.listen.to_string()),
         ("names", options.names.join(", ")),

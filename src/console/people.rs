@@ -27,6 +27,14 @@ pub(super) struct PersonView {
     active: bool,
 }
 
+/// A colleague with the roles they hold.
+#[derive(Debug, Serialize)]
+pub(super) struct ColleagueView {
+    #[serde(flatten)]
+    person: PersonView,
+    assignments: Vec<AssignmentView>,
+}
+
 impl From<Person> for PersonView {
     fn from(person: Person) -> Self {
         let Person { id, tenant: _, email, name, active } = person;
@@ -52,10 +60,15 @@ impl From<Assignment> for AssignmentView {
 pub(super) async fn list(
     State(desk): State<Desk>,
     caller: Caller,
-) -> Result<Json<Items<PersonView>>, Problem> {
+) -> Result<Json<Items<ColleagueView>>, Problem> {
     let _grant = desk.may(&caller.person.id, Action::ManagePeople).await?;
-    let people = desk.store.people(&caller.person.tenant).await?;
-    Ok(Items::all(people))
+    let mut items = Vec::new();
+    for person in desk.store.people(&caller.person.tenant).await? {
+        let held = desk.store.assignments(&person.id).await?;
+        let assignments = held.into_iter().map(AssignmentView::from).collect();
+        items.push(ColleagueView { person: person.into(), assignments });
+    }
+    Ok(Json(Items { items, next: None }))
 }
 
 /// `POST /users`

@@ -59,7 +59,7 @@ pub enum Conflict {
     Exists(String),
     #[error("at least one person must remain Tenant Admin; give the role to somebody else first")]
     LastTenantAdmin,
-    #[error("the tenant does not hold the role that this needs")]
+    #[error("the company does not hold the tenant role that this role needs")]
     TenantRole,
     #[error("{0}")]
     Invalid(&'static str),

@@ -175,7 +175,7 @@ impl Store {
         }
         if taken.role == Role::TenantAdmin {
             if person.id == by.person {
-                return Err(Conflict::Invalid("a Tenant Admin cannot drop the own role").into());
+                return Err(Conflict::Invalid("a Tenant Admin cannot drop their own role").into());
             }
             an_admin_remains(&mut allowed).await?;
         }
@@ -204,7 +204,7 @@ impl Store {
             return Err(allowed.not_found().await);
         };
         if person.id == by.person && !active {
-            return Err(Conflict::Invalid("nobody can disable the own account").into());
+            return Err(Conflict::Invalid("nobody can disable their own account").into());
         }
         person.active = active;
         sqlx::query("UPDATE people SET active = $2 WHERE id = $1")

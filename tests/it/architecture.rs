@@ -82,6 +82,7 @@ const PLAN: &[(&str, &[&str])] = &[
             "shell",
         ],
     ),
+    // The names of roles are typed at the client, as the API spells them.
     (
         "client",
         &[
@@ -97,6 +98,7 @@ const PLAN: &[(&str, &[&str])] = &[
             "wire",
             "token",
             "machines",
+            "tenancy",
             "audit",
         ],
     ),

@@ -4,7 +4,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::{clock::Wall, machines::Target};
+use crate::{clock::Wall, machines::Target, tenancy::Scope};
 
 /// One page of a list.
 #[derive(Debug, Deserialize)]
@@ -66,10 +66,38 @@ pub(in crate::client) struct Me {
     pub(in crate::client) assignments: Vec<Held>,
 }
 
-/// A role that one holds.
+/// A role that one holds, and what it covers.
 #[derive(Debug, Deserialize)]
 pub(in crate::client) struct Held {
+    #[serde(default)]
+    pub(in crate::client) id: String,
     pub(in crate::client) role: String,
+    #[serde(default)]
+    pub(in crate::client) scope: Option<Scope>,
+}
+
+/// `role`, or `role (what it covers)` where that is not everything.
+impl std::fmt::Display for Held {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.role)?;
+        let covered: Vec<&str> = match &self.scope {
+            None | Some(Scope::Whole) => return Ok(()),
+            Some(Scope::Facilities(some)) => some.iter().map(|one| one.as_str()).collect(),
+            Some(Scope::Customers(some)) => some.iter().map(|one| one.as_str()).collect(),
+        };
+        write!(f, " ({})", covered.join(" "))
+    }
+}
+
+/// A colleague; `assignments` is there in lists.
+#[derive(Debug, Deserialize)]
+pub(in crate::client) struct PersonRow {
+    pub(in crate::client) id: String,
+    pub(in crate::client) email: String,
+    pub(in crate::client) name: String,
+    pub(in crate::client) active: bool,
+    #[serde(default)]
+    pub(in crate::client) assignments: Vec<Held>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -142,6 +170,17 @@ pub(in crate::client) struct Switched {
     pub(in crate::client) sessions_ended: u64,
 }
 
+/// A tunnel config of an asset.
+#[derive(Debug, Deserialize)]
+pub(in crate::client) struct ConfigRow {
+    pub(in crate::client) id: String,
+    pub(in crate::client) name: String,
+    pub(in crate::client) kind: String,
+    pub(in crate::client) mode: String,
+    #[serde(default)]
+    pub(in crate::client) targets: Vec<TargetRow>,
+}
+
 #[derive(Debug, Deserialize)]
 pub(in crate::client) struct TunnelRow {
     pub(in crate::client) name: String,
@@ -167,6 +206,8 @@ pub(in crate::client) enum TargetRow {
         host: Option<String>,
         #[serde(default)]
         port: Option<Value>,
+        #[serde(default)]
+        port_last: Option<u16>,
     },
 }
 
@@ -177,16 +218,17 @@ impl std::fmt::Display for TargetRow {
                 Some(single) => write!(f, "{}={single}", target.name),
                 None => write!(f, "{}", target.name),
             },
-            Self::Brief { name, proto, host, port } => {
+            Self::Brief { name, proto, host, port, port_last } => {
                 f.write_str(name)?;
                 if let Some(host) = host {
                     write!(f, "={}://{host}", proto.as_deref().unwrap_or("tcp"))?;
                 }
                 match port {
-                    Some(Value::String(port)) => write!(f, ":{port}"),
-                    Some(port) if !port.is_null() => write!(f, ":{port}"),
-                    _ => Ok(()),
+                    Some(Value::String(port)) => write!(f, ":{port}")?,
+                    Some(port) if !port.is_null() => write!(f, ":{port}")?,
+                    _ => {}
                 }
+                port_last.map_or(Ok(()), |last| write!(f, "-{last}"))
             }
         }
     }

@@ -52,8 +52,8 @@ fn rough(length: Duration) -> String {
     let seconds = length.as_secs();
     match seconds {
         0..60 => format!("{seconds} s"),
-        60..3_600 => format!("{} min", seconds / 60),
-        3_600..172_800 => format!("{} h", (seconds + 1_800) / 3_600),
+        60..3_570 => format!("{} min", (seconds + 30) / 60),
+        3_570..172_800 => format!("{} h", (seconds + 1_800) / 3_600),
         _ => format!("{} d", (seconds + 43_200) / 86_400),
     }
 }
@@ -71,5 +71,9 @@ mod tests {
         assert_eq!(clock.until("2026-05-01T15:30:00Z".parse().unwrap()), "17:30 (in 4 h)");
         assert_eq!(clock.until("2026-05-01T11:00:00Z".parse().unwrap()), "13:00 (past)");
         assert_eq!(clock.short(Wall(i64::MAX)), "-");
+        assert_eq!(
+            [59, 3_569, 3_599].map(|s| rough(Duration::from_secs(s))),
+            ["59 s", "59 min", "1 h"]
+        );
     }
 }
