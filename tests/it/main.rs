@@ -12,6 +12,7 @@
 
 mod architecture;
 mod crashes;
+mod first_day;
 mod hostile;
 mod networks;
 mod refusals;

@@ -1,6 +1,6 @@
 //! The whole product as its users run it: real programs, real sockets, real files.
 //!
-//! A [`Demo`] is `caseway-gateway demo`; a [`Technician`] is a home directory for the `caseway`
+//! A [`Demo`] is `caseway-gateway demo`, a [`Gateway`] is `init` and `run`; a [`Technician`] is a home directory for the `caseway`
 //! program; an [`Edge`] is a separate `caseway-agent`. Everything ends with its value.
 
 use std::{
@@ -111,20 +111,8 @@ impl Demo {
         let password = home.path().join("password");
         std::fs::write(&password, &user.password).unwrap();
         let technician = Technician { home, prefix };
-        let ca = self.facts.ca.to_str().unwrap().to_owned();
-        let password = password.to_str().unwrap().to_owned();
-        let args = [
-            "login",
-            &self.facts.gateway,
-            "--ca",
-            &ca,
-            "--user",
-            &user.email,
-            "--password-file",
-            &password,
-        ];
-        let done = technician.run(&args).await;
-        assert!(done.status.success(), "login as {role}: {}", done.stderr);
+        let Facts { gateway, ca, .. } = &self.facts;
+        technician.log_in(gateway, ca, &user.email, &password).await;
         technician
     }
 
@@ -155,13 +143,80 @@ impl Demo {
     }
 
     pub(crate) async fn audit_verifies(&self) {
-        let verified = Command::new(GATEWAY)
-            .args(["audit", "verify", "--file"])
-            .arg(self.home().join("caseway.db"))
-            .output()
-            .await
+        audit_verifies(&self.home()).await;
+    }
+}
+
+/// The chain of records in the data directory `home` is whole.
+async fn audit_verifies(home: &Path) {
+    let verified = Command::new(GATEWAY)
+        .args(["audit", "verify", "--file"])
+        .arg(home.join("caseway.db"))
+        .output()
+        .await
+        .unwrap();
+    assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stderr));
+}
+
+/// A gateway in earnest: nobody is known to it but one administrator.
+pub(crate) struct Gateway {
+    pub(crate) dir: TempDir,
+    pub(crate) url: String,
+    /// Ends with this value.
+    _child: Child,
+}
+
+impl Gateway {
+    /// `init` and `run`, on a port of its own.
+    pub(crate) async fn start(admin: &str) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let home = dir.path().join("gateway");
+        let made = program(GATEWAY)
+            .arg("init")
+            .arg(&home)
+            .args(["--name", "localhost", "--listen", "127.0.0.1:0", "--admin", admin])
+            .output();
+        let made = within("init", made).await.unwrap();
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        let mut child = program(GATEWAY)
+            .args(["run", "--json", "--config"])
+            .arg(home.join("gateway.toml"))
+            .stdout(Stdio::piped())
+            .stderr(log(dir.path(), "gateway.log"))
+            .spawn()
             .unwrap();
-        assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stderr));
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let first = within("where it listens", lines.next_line()).await.unwrap();
+        let Some(first) = first else {
+            panic!("the gateway did not start: {}", read_log(dir.path(), "gateway.log"));
+        };
+        let told: serde_json::Value = serde_json::from_str(&first).unwrap();
+        let at: SocketAddr = told["listening"].as_str().unwrap().parse().unwrap();
+        let url = format!("https://localhost:{}", at.port());
+        Self { dir, url, _child: child }
+    }
+
+    fn home(&self) -> PathBuf {
+        self.dir.path().join("gateway")
+    }
+
+    pub(crate) fn ca(&self) -> PathBuf {
+        self.home().join("ca.pem")
+    }
+
+    pub(crate) fn admin_password(&self) -> PathBuf {
+        self.home().join("admin-password")
+    }
+
+    /// Logs somebody in.
+    pub(crate) async fn technician(&self, email: &str, password_file: &Path) -> Technician {
+        let technician = Technician { home: tempfile::tempdir().unwrap(), prefix: Vec::new() };
+        technician.log_in(&self.url, &self.ca(), email, password_file).await;
+        technician
+    }
+
+    pub(crate) async fn audit_verifies(&self) {
+        audit_verifies(&self.home()).await;
     }
 }
 
@@ -179,6 +234,11 @@ pub(crate) struct Done {
 }
 
 impl Technician {
+    async fn log_in(&self, url: &str, ca: &Path, email: &str, password_file: &Path) {
+        let (ca, file) = (ca.to_str().unwrap(), password_file.to_str().unwrap());
+        self.must(&["login", url, "--ca", ca, "--user", email, "--password-file", file]).await;
+    }
+
     fn command(&self, args: &[&str]) -> Command {
         let prefix: Vec<&str> = self.prefix.iter().map(String::as_str).collect();
         let mut command = command(&prefix, CASEWAY);
@@ -363,6 +423,11 @@ impl Edge {
     pub(crate) fn log(&self) -> String {
         read_log(self.dir.path(), "agent.log")
     }
+}
+
+/// One of the three programs, without a terminal; it ends with its value.
+pub(crate) fn program(name: &str) -> Command {
+    command(&[], name)
 }
 
 fn command(prefix: &[&str], program: &str) -> Command {
