@@ -70,6 +70,7 @@ pub(crate) async fn init(init: Init, out: &Out) -> Result<(), Failure> {
         made.admin,
         made.password_file.display()
     ));
+    out.line("  caseway user add EMAIL --name NAME --role workshop_manager --password-out FILE");
     out.note("Give every device and technician the CA file; never the key beside it.");
     Ok(())
 }
