@@ -122,6 +122,7 @@ fn in_words(fault: &StoreError) -> &'static str {
         }
         StoreError::Busy => "the gateway's store did not answer in time; try again",
         StoreError::Open { .. }
+        | StoreError::Gone { .. }
         | StoreError::NotOurs { .. }
         | StoreError::Newer { .. }
         | StoreError::Locked { .. }

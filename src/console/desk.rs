@@ -2,6 +2,8 @@
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
+use tracing::error;
+
 use super::{delays::Delays, passwords::Passwords, problem::Problem};
 use crate::{
     authz::{Action, Decision, Grant, Request, decide},
@@ -63,6 +65,10 @@ impl From<StoreError> for Problem {
         match fault {
             StoreError::DiskFull { .. } | StoreError::Full | StoreError::Busy => {
                 Self::unavailable(fault.to_string())
+            }
+            StoreError::Gone { .. } => {
+                error!(error = %fault, "the store is gone");
+                Self::unavailable("the gateway's store is not available".to_owned())
             }
             StoreError::Open { .. }
             | StoreError::NotOurs { .. }

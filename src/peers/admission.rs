@@ -37,16 +37,13 @@ pub(super) enum PeerError {
 /// Why a peer was not let in, as it is told.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Turned {
-    #[error(
-        "the gateway speaks protocol {PROTOCOL} ({BUILD}), this program {0}; install the gateway's \
-         version"
-    )]
+    #[error("the gateway speaks protocol {PROTOCOL} ({BUILD}), this program {0}")]
     Protocol(u16),
     #[error("the greeting is not well formed")]
     Greeting,
     #[error("this key is not let in any more; {0}")]
     Key(&'static str),
-    #[error("the gateway cannot look up who this is; it is tried again")]
+    #[error("the gateway's store is not available: nobody is let in until it is")]
     Store(#[from] StoreError),
 }
 

@@ -2,7 +2,7 @@
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use tokio::{sync::mpsc, time::timeout};
-use tracing::{debug, info, warn};
+use tracing::{debug, error, info, warn};
 
 use super::{
     Desk, OUTBOX_MAX, SILENCE_MAX,
@@ -89,7 +89,10 @@ async fn admit(
     Ok(match is_let_in(&desk.store, id, *key).await {
         Ok(true) => Ok(hello),
         Ok(false) => Err(Turned::Key("the device was revoked or enrolled anew; enrol it again")),
-        Err(error) => Err(Turned::Store(error)),
+        Err(error) => {
+            error!(%error, "nobody can be let in");
+            Err(Turned::Store(error))
+        }
     })
 }
 

@@ -7,7 +7,7 @@ use tokio::{
     sync::mpsc,
     time::{interval, timeout},
 };
-use tracing::{debug, info};
+use tracing::{debug, error, info};
 
 use super::{
     Desk, OUTBOX_MAX, SILENCE_MAX,
@@ -83,7 +83,10 @@ async fn admit(desk: &Desk, connection: &mut Connection) -> Result<Result<(), Tu
     Ok(match is_let_in(&desk.store, id, *key).await {
         Ok(true) => Ok(()),
         Ok(false) => Err(Turned::Key("the login has ended; run `caseway login` again")),
-        Err(error) => Err(Turned::Store(error)),
+        Err(error) => {
+            error!(%error, "nobody can be let in");
+            Err(Turned::Store(error))
+        }
     })
 }
 

@@ -152,6 +152,7 @@ impl Store {
             .await
             .map_err(|_| StoreError::Busy)?
             .map_err(|_| StoreError::Sql(sqlx::Error::PoolClosed))?;
+        self.is_there()?;
         let tx = self.0.writer.begin_with("BEGIN IMMEDIATE").await?;
         Ok(Act { store: self.clone(), tx, touched: Vec::new(), told: Vec::new(), _turn: turn })
     }

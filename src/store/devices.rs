@@ -43,13 +43,13 @@ pub struct Enrolment {
 /// Why a device was not enrolled.
 #[derive(Debug, thiserror::Error)]
 pub enum EnrolError {
-    #[error("unknown enrolment token; ask an administrator for a new one")]
+    #[error("this enrolment token is unknown")]
     Unknown,
-    #[error("this enrolment token was already used; ask an administrator for a new one")]
+    #[error("this enrolment token was already used")]
     Used,
-    #[error("this enrolment token has expired; ask an administrator for a new one")]
+    #[error("this enrolment token has expired")]
     Expired,
-    #[error("the device was revoked; ask an administrator")]
+    #[error("the device was revoked")]
     Revoked,
     #[error("this key is another device's; make a new one")]
     KeyTaken,

@@ -23,6 +23,11 @@ pub enum StoreError {
          nothing is started until there is room"
     )]
     DiskFull { path: PathBuf, free_mib: u64, wanted_mib: u64 },
+    #[error(
+        "{path} was removed or replaced while the gateway ran; nothing is started any more: \
+         stop the gateway, put the file back, start it again"
+    )]
+    Gone { path: PathBuf },
     #[error("the database is full: nothing is started until there is room on its disk")]
     Full,
     #[error("the database did not answer in time; nothing was changed")]

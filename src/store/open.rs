@@ -3,7 +3,7 @@
 use std::{
     fs::{File, OpenOptions},
     io,
-    os::unix::fs::OpenOptionsExt,
+    os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -54,6 +54,8 @@ pub struct Store(pub(super) Arc<Inner>);
 #[derive(Debug)]
 pub(super) struct Inner {
     path: PathBuf,
+    /// Device and inode of the file that was opened.
+    file: (u64, u64),
     pub(super) limits: Limits,
     pub(super) presence: Arc<dyn PresenceOf>,
     /// One connection: writes queue.
@@ -91,6 +93,8 @@ impl Store {
         let readers = pool(READERS, options.read_only(true)).await?;
         Ok(Self(Arc::new(Inner {
             path: path.to_owned(),
+            file: file_at(path)
+                .map_err(|source| StoreError::Open { path: path.to_owned(), source })?,
             limits,
             presence,
             writer,
@@ -109,7 +113,17 @@ impl Store {
 
     /// A transaction that sees one moment and writes nothing.
     pub(super) async fn reading(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
+        self.is_there()?;
         Ok(self.0.readers.begin().await?)
+    }
+
+    /// Refuses when the path no longer leads to the file that is open: what is written would be
+    /// lost, records among it, and what is read would be of a world that is gone.
+    pub(super) fn is_there(&self) -> Result<(), StoreError> {
+        match file_at(&self.0.path) {
+            Ok(file) if file == self.0.file => Ok(()),
+            Ok(_) | Err(_) => Err(StoreError::Gone { path: self.0.path.clone() }),
+        }
     }
 
     /// Refuses when the disk has less room than is kept for audit.
@@ -169,6 +183,12 @@ fn lock(path: &Path) -> Result<File, StoreError> {
     }
 }
 
+/// Which file stands at `path`.
+fn file_at(path: &Path) -> io::Result<(u64, u64)> {
+    let about = std::fs::metadata(path)?;
+    Ok((about.dev(), about.ino()))
+}
+
 /// Makes the file, for its owner alone, before SQLite would make it for everybody.
 fn private_file(path: &Path) -> Result<(), StoreError> {
     match OpenOptions::new().create_new(true).write(true).mode(0o600).open(path) {
@@ -212,7 +232,10 @@ async fn known(path: &Path, pool: &SqlitePool) -> Result<(), StoreError> {
     .fetch_optional(pool)
     .await
     // Another's database has no such table.
-    .map_err(|fault| if sqlite_code(&fault) == Some(1) { not_ours() } else { fault.into() })?
+    .map_err(|fault| match sqlite_code(&fault) {
+        Some(1) => not_ours(),
+        Some(_) | None => foreign(path, fault.into()),
+    })?
     .ok_or_else(not_ours)?;
     let found = row.try_get::<String, _>("written")?.parse().map_err(|_| not_ours())?;
     if row.try_get::<String, _>("format")? != "caseway" {
