@@ -265,16 +265,19 @@ fn tunnel_table(rows: Vec<Value>) -> Result<Table, Failure> {
 
 /// Every check in order; the first that fails is the reason.
 fn explained(case: &CaseId, tunnel: &Name, explanation: &Explanation) -> String {
-    let width = explanation.checks.iter().map(|check| check.reason.len()).max().unwrap_or(0);
     let mut text = match &explanation.reason {
         Some(reason) => format!("{tunnel} from {case}: {} [{reason}]", explanation.decision),
         None => format!("{tunnel} from {case}: {}", explanation.decision),
     };
     for check in &explanation.checks {
-        let mark = if check.passed { "ok  " } else { "FAIL" };
-        text.push_str(&format!("\n  {mark}  {:width$}  {}", check.reason, OneLine(&check.what)));
-        if let Some(remedy) = check.remedy.as_deref().filter(|_| !check.passed) {
-            text.push_str(&format!("\n        {:width$}  -> {}", "", OneLine(remedy)));
+        let what = OneLine(&check.what);
+        if check.passed {
+            text.push_str(&format!("\n  yes  {what}"));
+            continue;
+        }
+        text.push_str(&format!("\n  NO   {what} [{}]", check.reason));
+        if let Some(remedy) = &check.remedy {
+            text.push_str(&format!("\n       -> {}", OneLine(remedy)));
         }
     }
     text
@@ -367,17 +370,17 @@ mod tests {
     fn why_names_each_check_and_what_would_make_it_pass() {
         let explanation: Explanation = typed(json!({"decision": "deny", "reason": "switch_off",
         "checks": [
-            {"reason": "case_closed", "passed": true, "what": "the case is open", "remedy": null},
-            {"reason": "switch_off", "passed": false, "what": "remote access is off",
+            {"reason": "case_closed", "passed": true, "what": "CASE-7 is open", "remedy": null},
+            {"reason": "switch_off", "passed": false, "what": "remote access is on for CASE-7",
              "remedy": "the operator turns it on"},
         ]}))
         .unwrap();
         let (case, tunnel) = ("CASE-7".parse().unwrap(), "plc".parse().unwrap());
         insta::assert_snapshot!(explained(&case, &tunnel, &explanation), @r"
         plc from CASE-7: deny [switch_off]
-          ok    case_closed  the case is open
-          FAIL  switch_off   remote access is off
-                             -> the operator turns it on
+          yes  CASE-7 is open
+          NO   remote access is on for CASE-7 [switch_off]
+               -> the operator turns it on
         ");
     }
 }

@@ -14,12 +14,15 @@ use crate::{
     transport::GatewayUrl,
 };
 
-const EXIT_CODES: &str = "Exit codes: 0 done, 1 anything else, 2 usage, 3 not logged in, 4 refused \
-by policy, 5 device offline, 6 timed out, 7 gateway unreachable, 8 session ended by the other side.";
+const EXIT_CODES: &str = "\
+Exit codes:
+  0 done               3 not logged in       6 timed out
+  1 anything else      4 refused by policy   7 gateway unreachable
+  2 usage              5 device offline      8 session ended by the other side";
 
 /// Reach a machine through its service case.
 #[derive(Debug, Parser)]
-#[command(name = "caseway", version, about, after_help = EXIT_CODES, max_term_width = 100)]
+#[command(name = "caseway", version, about, after_help = EXIT_CODES)]
 pub struct Cli {
     #[command(flatten)]
     pub common: Common,
@@ -61,7 +64,10 @@ pub enum Command {
     #[command(subcommand)]
     Asset(AssetCommand),
     /// List a case's tunnels, and which of them you may open now
-    Tunnels { case: CaseId },
+    Tunnels {
+        /// The case, such as CASE-7
+        case: CaseId,
+    },
     /// An asset's tunnels: list, add, remove
     #[command(subcommand)]
     Tunnel(TunnelCommand),
@@ -69,8 +75,13 @@ pub enum Command {
     Open(Open),
     /// Open a case's screen tunnel for a native VNC viewer
     Vnc(Vnc),
-    /// Every check of opening a tunnel, passed or failed, and what would make it pass
-    Why { case: CaseId, tunnel: Name },
+    /// Say why a tunnel opens, or what would make it open
+    Why {
+        /// The case, such as CASE-7
+        case: CaseId,
+        /// The tunnel: `caseway tunnels` lists them
+        tunnel: Name,
+    },
     /// List sessions
     Sessions {
         /// Ended ones too
@@ -78,7 +89,10 @@ pub enum Command {
         all: bool,
     },
     /// End a session
-    End { session: SessionId },
+    End {
+        /// The session: `caseway sessions` lists them
+        session: SessionId,
+    },
     /// Edge devices: add, enrol, pair
     #[command(subcommand)]
     Device(DeviceCommand),
@@ -107,12 +121,12 @@ pub struct Login {
     #[arg(value_name = "URL", help = "The gateway, such as https://gateway.example:8443")]
     pub url: GatewayUrl,
     /// The certificate authority to trust: the gateway's ca.pem
-    #[arg(long, value_name = "FILE", env = "CASEWAY_CA")]
+    #[arg(long, value_name = "FILE", env = "CASEWAY_CA", hide_env_values = true)]
     pub ca: Option<PathBuf>,
     /// E-mail address; asked for when missing
     #[arg(long, env = "CASEWAY_USER")]
     pub user: Option<String>,
-    /// Read the password from this file's first line; typed without echo when missing
+    /// Holds the password; asked for when missing
     #[arg(long, value_name = "FILE", env = "CASEWAY_PASSWORD_FILE")]
     pub password_file: Option<PathBuf>,
 }
@@ -210,6 +224,7 @@ pub enum OnOff {
 /// A turn of a remote-access switch.
 #[derive(Debug, Args)]
 pub struct SwitchChange {
+    /// Which way
     pub to: OnOff,
     /// Turns itself off after this long, such as 4h or 90m
     #[arg(long = "for", value_name = "DURATION", value_parser = parse_duration)]
@@ -234,7 +249,6 @@ pub enum AssetCommand {
 /// Which carrier the legs take.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum CarrierChoice {
-    /// TLS over TCP, QUIC where TCP does not get through
     #[default]
     Auto,
     Tcp,
@@ -246,6 +260,7 @@ pub struct Open {
     /// The case; with --asset, the asset
     #[arg(value_name = "CASE")]
     pub subject: String,
+    /// The tunnel: `caseway tunnels` lists them
     pub tunnel: Name,
     /// Take CASE as an asset: remote access under the asset's own switch
     #[arg(long)]
@@ -266,6 +281,7 @@ pub struct Local {
     /// A local SOCKS5 port that reaches every TCP target of the tunnel
     #[arg(long, value_name = "PORT")]
     pub socks: Option<u16>,
+    /// How to reach the gateway: auto is TCP, and QUIC where TCP fails
     #[arg(long, value_enum, default_value_t)]
     pub carrier: CarrierChoice,
     /// Let listeners be reached from other machines

@@ -7,6 +7,7 @@ use crate::{
     audit::{EndCause, OfferFault},
     client::{Exit, Failure, api::hint},
     ids::Name,
+    machines::Destination,
 };
 
 /// How a line to the gateway ended, or the session on it.
@@ -53,7 +54,9 @@ pub(super) enum ChannelFault {
 impl fmt::Display for ChannelFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Refused { fault, detail } if detail.is_empty() => f.write_str(words(*fault)),
+            Self::Refused { fault, detail } if says_all(*fault) || detail.is_empty() => {
+                f.write_str(words(*fault))
+            }
             Self::Refused { fault, detail } => write!(f, "{} ({detail})", words(*fault)),
             Self::TimedOut => f.write_str("no answer in time"),
             Self::Over => f.write_str("the session is over"),
@@ -101,12 +104,8 @@ impl OpenFault {
                 if !detail.is_empty() {
                     what = format!("{what}: {detail}");
                 }
-                let told = hint(&reason).map(|hint| format!("{hint}; ")).unwrap_or_default();
-                let next = match subject {
-                    Subject::Case(case) => format!("{told}see `caseway why {case} {tunnel}`"),
-                    Subject::Asset(_) => format!("{told}see `caseway assets`"),
-                };
-                Failure::new(Exit::of_reason(&reason), what).code(&reason).hint(next)
+                let failure = Failure::new(Exit::of_reason(&reason), what).code(&reason);
+                failure.hint(next_step(&reason, subject, tunnel))
             }
             Self::TimedOut => {
                 let what = "the gateway did not say in time whether the tunnel may open";
@@ -118,6 +117,21 @@ impl OpenFault {
 }
 
 impl ChannelFault {
+    /// What became of a connection to `target`, and what to do about it.
+    pub(super) fn of(&self, target: &Name, destination: &Destination) -> String {
+        let at = destination.to_string();
+        // The device's words begin with the address, which is said once here.
+        let why = self.to_string().replacen(&format!("({at}: "), "(", 1);
+        let next = match self {
+            Self::Refused { fault: OfferFault::Target, .. } => "; does its service run?",
+            Self::Refused { fault: OfferFault::Ceiling, .. } => {
+                "; whoever looks after the device can add it to its ceiling.toml"
+            }
+            Self::Refused { .. } | Self::TimedOut | Self::Over | Self::Leg(_) => "",
+        };
+        format!("{target} ({at}): connection refused: {why}{next}")
+    }
+
     /// Whether another channel's end makes room for this one.
     pub(super) fn passes(&self) -> bool {
         matches!(self, Self::Refused { fault: OfferFault::Limit, .. })
@@ -145,6 +159,11 @@ impl ChannelFault {
     }
 }
 
+/// Whether there is nothing to add to [`words`].
+fn says_all(fault: OfferFault) -> bool {
+    matches!(fault, OfferFault::Ceiling | OfferFault::LocalSwitch | OfferFault::Limit)
+}
+
 fn words(fault: OfferFault) -> &'static str {
     match fault {
         OfferFault::Warrant => "the device does not believe the gateway's warrant",
@@ -156,6 +175,21 @@ fn words(fault: OfferFault) -> &'static str {
         OfferFault::NotGranted => "not within the tunnel's targets",
         OfferFault::Internal => "something failed at the gateway or the device",
     }
+}
+
+/// What a person can do about a refusal; the checks explain only what the rules refused.
+fn next_step(reason: &str, subject: &Subject, tunnel: &Name) -> String {
+    let told = hint(reason).unwrap_or_default();
+    let more = match subject {
+        _ if matches!(reason, "unavailable" | "draining" | "internal") => String::new(),
+        Subject::Case(case) => format!("see `caseway why {case} {tunnel}`"),
+        Subject::Asset(_) => "see `caseway assets`".to_owned(),
+    };
+    let told = match subject {
+        Subject::Case(case) => told.replace("CASE", case.as_str()),
+        Subject::Asset(asset) => told.replace("case switch CASE", &format!("asset switch {asset}")),
+    };
+    [told, more].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("; ")
 }
 
 /// What a person can do about the end of a session.
@@ -219,7 +253,7 @@ mod tests {
         let failure = refused("switch_off", "remote access is switched off");
         assert_eq!(failure.exit, Exit::Refused);
         insta::assert_snapshot!(failure, @r"
-        tunnel plc of CASE-7 was refused: remote access is switched off [switch_off]; ask the machine's operator to turn it on: `caseway case switch CASE on`; see `caseway why CASE-7 plc`
+        tunnel plc of CASE-7 was refused: remote access is switched off [switch_off]; ask the machine's operator to turn it on: `caseway case switch CASE-7 on`; see `caseway why CASE-7 plc`
         ");
         assert_eq!(refused("edge_offline", "").exit, Exit::DeviceOffline);
         assert_eq!(refused("unavailable", "").exit, Exit::Other);

@@ -29,13 +29,17 @@ use super::{
 };
 use crate::{
     audit::EndCause,
-    client::{Exit, Failure, gate, show::Terminal},
+    client::{
+        Exit, Failure, gate,
+        show::{OneLine, Terminal},
+    },
     clock::{self, Now, Wall},
     ids::{ChannelNo, Name, SessionId},
     machines::Destination,
     secret::Secret,
     tasks::{Scope, Stop},
     telemetry::one_line,
+    tls::TlsFault,
     token::JoinToken,
     transport::{Closer, Dialer, LegDialer},
     wire::{
@@ -54,6 +58,8 @@ const WELCOME_TIME_MAX: Duration = Duration::from_secs(10);
 const OPEN_TIME_MAX: Duration = Duration::from_secs(15);
 /// The device has connected the target within this time, or said that it cannot.
 const CHANNEL_TIME_MAX: Duration = Duration::from_secs(20);
+/// Channels that are remembered for a late refusal; of older ones it is not told.
+const BEGUN_MAX: usize = 256;
 /// The gateway confirms a close within this time; it is closed all the same.
 const CLOSE_TIME_MAX: Duration = Duration::from_secs(3);
 /// Heartbeats in silence, after which the gateway is gone.
@@ -87,6 +93,9 @@ enum Order {
     Channel { open: OpenChannel, answer: ChannelAnswer },
     Close { done: oneshot::Sender<()> },
 }
+
+/// The target that a channel is asked for by name, and where it is; channel 0 leads nowhere.
+type Lead = Option<(Name, Destination)>;
 
 /// A channel's number, and the token that opens its leg.
 type ChannelAnswer = oneshot::Sender<Result<(ChannelNo, JoinToken), ChannelFault>>;
@@ -198,14 +207,45 @@ async fn greet(reader: &mut ControlReader, writer: &mut ControlWriter) -> Result
             );
             Err(Failure::new(Exit::Unreachable, what).hint("update the older one"))
         }
-        Ok(Some(Heard::Goodbye { code, detail })) => {
-            Err(Failure::new(Exit::Unreachable, format!("the gateway sent us away: {detail}"))
-                .code(code)
-                .hint("log in again, and see that program and gateway are of one version"))
-        }
+        Ok(Some(Heard::Goodbye { code, detail })) => Err(sent_away(code, &detail)),
         Ok(Some(_)) => Err(lost("it began with another message".to_owned())),
         Ok(None) => Err(lost("it ended the connection; log in again".to_owned())),
-        Err(error) => Err(lost(one_line(&error))),
+        Err(error) => Err(not_let_in(&error).unwrap_or_else(|| lost(one_line(&error)))),
+    }
+}
+
+/// In TLS 1.3 who dials learns by its first read that its certificate was refused.
+fn not_let_in(error: &ReadError) -> Option<Failure> {
+    let ReadError::Io(source) = error else { return None };
+    match TlsFault::of(source)? {
+        fault @ (TlsFault::NoCertificate
+        | TlsFault::OursExpired { .. }
+        | TlsFault::OursForeign
+        | TlsFault::OursRefused) => {
+            Some(Failure::new(Exit::NotLoggedIn, fault).hint("log in with `caseway login URL`"))
+        }
+        TlsFault::Expired { .. }
+        | TlsFault::NotYetValid { .. }
+        | TlsFault::ForeignCa
+        | TlsFault::WrongName { .. }
+        | TlsFault::Protocol
+        | TlsFault::Other(_) => None,
+    }
+}
+
+/// The gateway says who may not come in, and why; what to do follows from the code.
+fn sent_away(code: String, detail: &str) -> Failure {
+    let (exit, next) = match code.as_str() {
+        "protocol" => (Exit::Unreachable, Some("update the older one")),
+        // Its detail says it.
+        "key" => (Exit::NotLoggedIn, None),
+        "unavailable" => (Exit::Other, Some("try again; the gateway's log says why")),
+        _ => (Exit::Unreachable, Some("are program and gateway of one version?")),
+    };
+    let failure = Failure::new(exit, format!("the gateway sent us away: {detail}")).code(code);
+    match next {
+        Some(next) => failure.hint(next),
+        None => failure,
     }
 }
 
@@ -335,7 +375,9 @@ struct Desk {
     session: Option<SessionId>,
     /// The number that the next channel gets: given here, because they must be asked for in order.
     next: u32,
-    channels: BTreeMap<ChannelNo, ChannelAnswer>,
+    channels: BTreeMap<ChannelNo, (Lead, ChannelAnswer)>,
+    /// Where the newest channels lead that were let open: the device may still refuse them.
+    begun: BTreeMap<ChannelNo, Lead>,
     closing: Vec<oneshot::Sender<()>>,
 }
 
@@ -349,6 +391,7 @@ impl Desk {
             session: None,
             next: ChannelNo::HANDSHAKE.0,
             channels: BTreeMap::new(),
+            begun: BTreeMap::new(),
             closing: Vec::new(),
         }
     }
@@ -381,11 +424,12 @@ impl Desk {
             }
             Order::Channel { open, answer } => {
                 // Those whose asker has lost patience.
-                self.channels.retain(|_, waiting| !waiting.is_closed());
+                self.channels.retain(|_, (_, waiting)| !waiting.is_closed());
                 let OpenChannel { session, target, destination } = open;
                 let channel = ChannelNo(self.next);
                 self.next = self.next.saturating_add(1);
-                self.channels.insert(channel, answer);
+                let lead = target.clone().zip(destination.clone());
+                self.channels.insert(channel, (lead, answer));
                 self.say(Says::OpenChannel { session, channel, target, destination })
             }
             Order::Close { done } => {
@@ -420,11 +464,9 @@ impl Desk {
                 self.answer_channel(&session, channel, token);
             }
             Heard::ChannelRefused { session, channel, fault, detail } => {
-                self.answer_channel(
-                    &session,
-                    channel,
-                    Err(ChannelFault::Refused { fault, detail }),
-                );
+                let fault = ChannelFault::Refused { fault, detail };
+                self.refused_late(&session, channel, &fault, terminal);
+                self.answer_channel(&session, channel, Err(fault));
             }
             Heard::Ended { session, cause } => {
                 if self.session.as_ref() == Some(&session) {
@@ -455,9 +497,33 @@ impl Desk {
         if self.session.as_ref() != Some(session) {
             return;
         }
-        if let Some(waiting) = self.channels.remove(&channel) {
+        if let Some((lead, waiting)) = self.channels.remove(&channel) {
+            if answer.is_ok() {
+                self.begun.insert(channel, lead);
+                while self.begun.len() > BEGUN_MAX {
+                    self.begun.pop_first();
+                }
+            }
             // One that has lost patience lets the token lapse.
             let _ = waiting.send(answer.map(|token| (channel, token)));
+        }
+    }
+}
+
+impl Desk {
+    /// Tells why a connection is reset that was let open before the device had its say.
+    fn refused_late(
+        &mut self,
+        session: &SessionId,
+        channel: ChannelNo,
+        fault: &ChannelFault,
+        terminal: &Terminal,
+    ) {
+        if self.session.as_ref() != Some(session) {
+            return;
+        }
+        if let Some(Some((target, destination))) = self.begun.remove(&channel) {
+            terminal.note(OneLine(fault.of(&target, &destination)));
         }
     }
 }

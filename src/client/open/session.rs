@@ -10,7 +10,10 @@ use super::{
     plan::Place,
 };
 use crate::{
-    client::{Exit, Failure, show::Terminal},
+    client::{
+        Exit, Failure,
+        show::{OneLine, Terminal},
+    },
     clock::Now,
     ids::PeerId,
     relay::{Leg, Meter, Pools},
@@ -146,7 +149,7 @@ impl Session {
     /// Tells that a local connection came to nothing.
     pub(super) fn refused(&self, place: &Place, fault: &ChannelFault) {
         let Place { target, destination } = place;
-        self.terminal.note(format_args!("{target} ({destination}): connection refused: {fault}"));
+        self.terminal.note(OneLine(fault.of(target, destination)));
     }
 }
 

@@ -86,10 +86,11 @@ async fn carry(local: TcpStream, place: &Place, session: &Arc<Session>) {
             }
         }
         Err(fault) => {
-            drop(waiting);
+            // Why comes before the reset: whoever meets that may leave at once.
             if fault != ChannelFault::Over {
                 session.refused(place, &fault);
             }
+            drop(waiting);
         }
     }
 }

@@ -9,6 +9,7 @@ struct Wire {
     desk: Desk,
     said: mpsc::Receiver<Says>,
     terminal: Terminal,
+    told: Paper,
     now: Now,
 }
 
@@ -17,8 +18,9 @@ impl Wire {
         let (says, said) = mpsc::channel(8);
         let now = Now::read();
         let desk = Desk::new(says, Beat::new(5_000, now));
-        let terminal = Terminal::new(Paper::default(), Paper::default());
-        Self { desk, said, terminal, now }
+        let told = Paper::default();
+        let terminal = Terminal::new(Paper::default(), told.clone());
+        Self { desk, said, terminal, told, now }
     }
 
     fn hear(&mut self, message: serde_json::Value) -> Option<Fate> {
@@ -86,6 +88,38 @@ fn a_channel_is_answered_by_its_session_and_number() {
         "detail": "refused"}));
     let refused = ChannelFault::Refused { fault: OfferFault::Target, detail: "refused".into() };
     assert_eq!(one.try_recv().unwrap(), Err(refused));
+}
+
+#[test]
+fn a_refusal_that_comes_after_the_token_is_told_once() {
+    let mut wire = Wire::new();
+    wire.opened();
+    let (answer, mut answered) = oneshot::channel();
+    let open = OpenChannel {
+        session: "s-1".parse().unwrap(),
+        target: Some("plc".parse().unwrap()),
+        destination: Some(Destination {
+            proto: crate::machines::Proto::Tcp,
+            host: "10.0.0.5".into(),
+            port: 502,
+        }),
+    };
+    wire.desk.ordered(Order::Channel { open, answer });
+    let token = URL_SAFE_NO_PAD.encode([7; 32]);
+    wire.hear(json!({"say": "channel", "session": "s-1", "channel": 0, "token": token}));
+    assert!(answered.try_recv().unwrap().is_ok());
+    let refused = |session: &str, channel: u32, fault: &str| {
+        json!({"say": "channel_refused", "session": session, "channel": channel, "fault": fault,
+            "detail": "tcp://10.0.0.5:502: Connection refused"})
+    };
+    wire.hear(refused("other", 0, "target"));
+    wire.hear(refused("s-1", 5, "target"));
+    assert_eq!(wire.told.text(), "");
+    wire.hear(refused("s-1", 0, "target"));
+    wire.hear(refused("s-1", 0, "target"));
+    insta::assert_snapshot!(wire.told.text(), @r"
+    plc (tcp://10.0.0.5:502): connection refused: the machine does not answer there (Connection refused); does its service run?
+    ");
 }
 
 #[test]
