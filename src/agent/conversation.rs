@@ -62,6 +62,8 @@ const RENEW_AGAIN: Duration = Duration::from_secs(60 * 60);
 const RENEW_SPREAD: i64 = 20;
 /// The longest that a restarting gateway may send us away.
 const RECONNECT_IN_MAX: Duration = Duration::from_secs(60);
+/// The soonest that a gateway which said it would restart is dialled again.
+const RECONNECT_IN_MIN: Duration = Duration::from_millis(250);
 /// How far the clocks may differ before it is logged, in milliseconds.
 const CLOCK_OFF_MS_MAX: i64 = 10_000;
 
@@ -76,7 +78,7 @@ pub(super) enum Left {
     Undialled(#[source] DialError),
     #[error("{0}")]
     TurnedAway(String),
-    #[error("the gateway refused this device ({code}): {detail}")]
+    #[error("the gateway refused this device ({code}): {detail}{}", remedy(code))]
     Refused { code: String, detail: String },
     #[error("{0}")]
     Setup(String),
@@ -86,6 +88,14 @@ pub(super) enum Left {
     Restarting(Duration),
     #[error("the certificate was renewed")]
     Renewed,
+}
+
+/// What to do about a refusal, where its detail does not say it.
+fn remedy(code: &str) -> &'static str {
+    match code {
+        "protocol" => "; install the agent of the gateway's version",
+        _ => "",
+    }
 }
 
 /// One connection that was welcomed.
@@ -286,9 +296,9 @@ impl Conversation {
     /// A connection that a restart ends is dialled again when the gateway asked for it.
     fn after_restart(&self, left: Left) -> Left {
         match (left, self.back_at) {
-            (Left::Lost(why), Some(at)) => {
+            (Left::Lost(_), Some(at)) => {
                 let wait = at.saturating_duration_since(Now::read().mono);
-                if wait.is_zero() { Left::Lost(why) } else { Left::Restarting(wait) }
+                Left::Restarting(wait.max(RECONNECT_IN_MIN))
             }
             (left, _) => left,
         }

@@ -223,6 +223,8 @@ async fn stay(agent: &Arc<Agent>, scope: &Scope) {
         let wait_ms = wait.as_millis();
         if matches!(left, Left::Replaced) {
             warn!(wait_ms, "another box uses this device's identity: enrol one of them anew");
+        } else if matches!(left, Left::Restarting(_)) {
+            info!(cut, wait_ms, "the gateway restarts, as it said");
         } else if failures <= FAILURES_WARNED {
             warn!(why, cut, wait_ms, "no connection to the gateway");
         } else {

@@ -25,7 +25,10 @@ pub(super) struct Floor {
 
 /// A service of the demo's machine that cannot listen.
 #[derive(Debug, thiserror::Error)]
-#[error("the demo's machine cannot listen on {at}; stop the program that does, or start afresh")]
+#[error(
+    "the demo's machine cannot listen on {at}: if this demo runs already, stop it; else name \
+     another --dir"
+)]
 pub struct FloorError {
     at: SocketAddr,
     source: io::Error,

@@ -90,6 +90,17 @@ pub enum DemoError {
     Guide(#[source] serde_json::Error),
 }
 
+impl DemoError {
+    /// Whether another `--dir` is what it takes.
+    #[must_use]
+    pub fn is_about_dir(&self) -> bool {
+        matches!(
+            self,
+            Self::Dir { .. } | Self::Memory { .. } | Self::Found(InitError::NotEmpty { .. })
+        )
+    }
+}
+
 /// A demo that can be started again in its directory.
 #[derive(Serialize, Deserialize)]
 struct Memory {
@@ -106,9 +117,12 @@ pub async fn run(options: Options, stop: Stop, tell: impl FnOnce(String)) -> Res
     let home = Home::open(options.dir.clone())?;
     let scope = Scope::new("demo");
     let ran = match start(&options, &home, &scope).await {
-        Ok((running, guide)) => {
+        Ok((running, agent, guide)) => {
             tell(guide);
             stop.asked().await;
+            // Sessions end as a gateway's that stops; then its own device leaves, and misses nobody.
+            running.broker.drain(Duration::ZERO).await;
+            agent.close(CLOSE_MAX).await;
             running.drain().await;
             Ok(())
         }
@@ -122,7 +136,7 @@ async fn start(
     options: &Options,
     home: &Home,
     scope: &Scope,
-) -> Result<(Running, String), DemoError> {
+) -> Result<(Running, Scope, String), DemoError> {
     let (memory, seed) = match home.recall()? {
         Some(memory) => {
             memory.floor.start(scope).await?;
@@ -133,7 +147,7 @@ async fn start(
         None => home.furnish(options, scope).await?,
     };
     let running = open(options, home, scope).await?;
-    attach(options, home, &running, scope).await?;
+    let agent = attach(options, home, &running, scope).await?;
     let guide = Guide {
         url: url(options.listen, running.address.port()),
         ca: home.path.join("ca.pem"),
@@ -143,7 +157,7 @@ async fn start(
     };
     let guide =
         if options.json { guide.json(&seed).map_err(DemoError::Guide)? } else { guide.text() };
-    Ok((running, guide))
+    Ok((running, agent, guide))
 }
 
 /// Starts the gateway on the port that was asked for; on any, if none was and the usual is taken.
@@ -163,13 +177,13 @@ async fn open(options: &Options, home: &Home, scope: &Scope) -> Result<Running, 
     }
 }
 
-/// Enrols the device, as its people would, and runs its agent.
+/// Enrols the device, as its people would, and runs its agent in the scope that it gives.
 async fn attach(
     options: &Options,
     home: &Home,
     running: &Running,
     scope: &Scope,
-) -> Result<(), DemoError> {
+) -> Result<Scope, DemoError> {
     let device: DeviceId = world::ONLINE.parse()?;
     let mut own = agent::Options::new(home.path.join("agent"));
     let port = running.address.port();
@@ -188,9 +202,10 @@ async fn attach(
         };
         agent::enrol(&enrolment).await.map_err(DemoError::Enrol)?;
     }
-    let inside = scope.child("agent");
-    scope.spawn("agent", async move {
-        if let Err(error) = agent::run(own, &inside).await {
+    let inside = scope.child("device");
+    let agents = inside.clone();
+    inside.spawn("agent", async move {
+        if let Err(error) = agent::run(own, &agents).await {
             warn!(error = one_line(&error), "the demo's agent ended");
         }
     });
@@ -200,7 +215,8 @@ async fn attach(
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
-    tokio::time::timeout(ONLINE_WITHIN, online).await.map_err(|_| DemoError::Offline)
+    tokio::time::timeout(ONLINE_WITHIN, online).await.map_err(|_| DemoError::Offline)?;
+    Ok(inside)
 }
 
 fn url(listen: IpAddr, port: u16) -> String {

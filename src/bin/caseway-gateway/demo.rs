@@ -62,7 +62,11 @@ pub(crate) async fn demo(demo: Demo, out: &Out) -> Result<(), Failure> {
     });
     let ran = caseway::demo::run(options, stop, |guide| out.line(guide.trim_end())).await;
     scope.close(std::time::Duration::ZERO).await;
-    ran.map_err(Failure::other)
+    ran.map_err(
+        |fault| {
+            if fault.is_about_dir() { Failure::usage(fault) } else { Failure::other(fault) }
+        },
+    )
 }
 
 #[cfg(not(feature = "demo"))]

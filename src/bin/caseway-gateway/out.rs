@@ -32,6 +32,18 @@ impl Failure {
     }
 }
 
+/// A fault and what lies under it, without saying the same twice.
+fn chain(fault: &anyhow::Error) -> String {
+    let mut said = fault.to_string();
+    for under in fault.chain().skip(1) {
+        let under = under.to_string();
+        if !said.contains(&under) {
+            said = format!("{said}: {under}");
+        }
+    }
+    said
+}
+
 impl Out {
     /// One line of data. A reader that went away is no fault.
     pub(crate) fn line(&self, text: impl std::fmt::Display) {
@@ -48,7 +60,7 @@ impl Out {
 
     /// Prints why, in one line a fault, and says with what code to exit.
     pub(crate) fn failed(&self, failure: &Failure) -> ExitCode {
-        let what = format!("{:#}", failure.what);
+        let what = chain(&failure.what);
         for line in what.lines() {
             let _ = if self.json {
                 writeln!(std::io::stderr(), "{}", serde_json::json!({ "error": line }))
