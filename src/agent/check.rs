@@ -138,8 +138,10 @@ impl Checked {
             return Ok(());
         }
         let gateway = self.gateway.as_deref().unwrap_or("the gateway");
-        let line = format!("{gateway} is not reached over any carrier: see above");
-        Err(Failure::new(Exit::Unreachable, line))
+        let why = self.reach.iter().find_map(|tried| tried.fault.as_deref());
+        let line = format!("{gateway} is not reached: {}", why.unwrap_or("nothing was tried"));
+        let ended = self.certificate_until.is_some_and(|until| until <= Now::read().wall);
+        Err(Failure::new(if ended { Exit::Refused } else { Exit::Unreachable }, line))
     }
 
     /// For programs.

@@ -78,7 +78,8 @@ pub(super) enum Left {
     Undialled(#[source] DialError),
     #[error("{0}")]
     TurnedAway(String),
-    #[error("the gateway refused this device ({code}): {detail}{}", remedy(code))]
+    /// The detail says what to do.
+    #[error("the gateway refused this device ({code}): {detail}")]
     Refused { code: String, detail: String },
     #[error("{0}")]
     Setup(String),
@@ -88,14 +89,6 @@ pub(super) enum Left {
     Restarting(Duration),
     #[error("the certificate was renewed")]
     Renewed,
-}
-
-/// What to do about a refusal, where its detail does not say it.
-fn remedy(code: &str) -> &'static str {
-    match code {
-        "protocol" => "; install the agent of the gateway's version",
-        _ => "",
-    }
 }
 
 /// One connection that was welcomed.
@@ -324,7 +317,10 @@ async fn greet(
         Some(GatewayTellsAgent::Welcome(welcome)) if welcome.protocol == PROTOCOL => Ok(welcome),
         Some(GatewayTellsAgent::Welcome(welcome)) => Err(Left::Refused {
             code: "protocol".to_owned(),
-            detail: format!("it speaks version {}, this agent {PROTOCOL}", welcome.protocol),
+            detail: format!(
+                "it speaks protocol {} ({}), this agent {PROTOCOL}; install the agent of its version",
+                welcome.protocol, welcome.build
+            ),
         }),
         Some(GatewayTellsAgent::Goodbye { code, detail }) => Err(Left::Refused { code, detail }),
         Some(GatewayTellsAgent::Restarting { reconnect_in_ms }) => {

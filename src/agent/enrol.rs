@@ -54,8 +54,9 @@ impl Enrolled {
         let mut line =
             format!("enrolled as {device} at {url}; papers in {dir}, certificate until {until}");
         if let Some(ahead) = self.clock_ahead_ms {
-            let (seconds, way) = (ahead.abs() / 1_000, if ahead > 0 { "ahead" } else { "behind" });
-            line = format!("{line}\nthis clock is {seconds} s {way} of the gateway's: set it");
+            let (seconds, way) =
+                (ahead.abs() / 1_000, if ahead > 0 { "ahead of" } else { "behind" });
+            line = format!("{line}\nthis clock is {seconds} s {way} the gateway's: set it");
         }
         line
     }

@@ -62,6 +62,29 @@ impl From<PapersError> for Failure {
     }
 }
 
+/// What to do about an enrolment without an answer, where the error does not say it itself.
+fn next_step(error: &transport::EnrolError) -> &'static str {
+    use transport::{DialError, EnrolError};
+    match error {
+        EnrolError::Dial(
+            DialError::Connect { .. } | DialError::Timeout { .. } | DialError::Neither { .. },
+        ) => "; is the address right, and the gateway running?",
+        EnrolError::Dial(
+            DialError::ProxyConnect { .. }
+            | DialError::ProxyRefused { .. }
+            | DialError::ProxyMalformed { .. },
+        ) => "; see the proxy's settings in agent.toml",
+        EnrolError::Dial(
+            DialError::Resolve { .. }
+            | DialError::Tls { .. }
+            | DialError::NoIdentity
+            | DialError::Name(_),
+        ) => "",
+        EnrolError::Read(_) => "; is it a Caseway gateway of this version?",
+        EnrolError::Send(_) | EnrolError::Timeout | EnrolError::Ended => "; try again",
+    }
+}
+
 impl From<EnrolError> for Failure {
     fn from(error: EnrolError) -> Self {
         let exit = match &error {
@@ -76,7 +99,11 @@ impl From<EnrolError> for Failure {
             },
             EnrolError::Papers(_) | EnrolError::Key(_) | EnrolError::Lost(_) => Exit::Other,
         };
-        Self::of(exit, &error)
+        let mut failure = Self::of(exit, &error);
+        if let EnrolError::Transport(error) = &error {
+            failure.line.push_str(next_step(error));
+        }
+        failure
     }
 }
 

@@ -66,7 +66,8 @@ pub struct CeilingShown {
 /// Why there is no report.
 #[derive(Debug, thiserror::Error)]
 pub enum StatusError {
-    #[error("the agent is not running (nobody answers at {})", .0.display())]
+    #[error("the agent is not running: nobody answers at {}; start it with `caseway-agent run`, or name its \
+         directory with --dir", .0.display())]
     NotRunning(PathBuf),
     #[error("cannot ask the agent at {}: run as its user", path.display())]
     Ask { path: PathBuf, source: io::Error },

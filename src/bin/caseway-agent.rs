@@ -24,7 +24,9 @@ async fn main() -> ExitCode {
     match obey(&line).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            let _ = writeln!(io::stderr(), "caseway-agent: {failure}");
+            for fault in failure.line.lines() {
+                let _ = writeln!(io::stderr(), "caseway-agent: {fault}");
+            }
             ExitCode::from(failure.exit as u8)
         }
     }

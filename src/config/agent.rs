@@ -247,8 +247,12 @@ pub fn enrolment(flags: &Enroll, options: Options) -> Result<Enrolment, Failure>
         .gateway
         .parse()
         .map_err(|error| usage(format!("--gateway `{}`: {error}", flags.gateway)))?;
-    let token = secret_file(&flags.token_file)
-        .map_err(|why| usage(format!("--token-file {}: {why}", flags.token_file.display())))?;
+    let token = secret_file(&flags.token_file).map_err(|why| {
+        usage(format!(
+            "--token-file {}: {why}; expected a file with the one-time token",
+            flags.token_file.display()
+        ))
+    })?;
     let Some(ca) = &flags.ca else {
         let from = "the gateway's CA is not known here: pass --ca FILE";
         return Err(usage(format!("{from} (ca.pem in the gateway's data directory)")));

@@ -37,7 +37,10 @@ pub(super) enum PeerError {
 /// Why a peer was not let in, as it is told.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Turned {
-    #[error("the gateway speaks protocol {PROTOCOL} ({BUILD}), this program {0}")]
+    #[error(
+        "the gateway speaks protocol {PROTOCOL} ({BUILD}), this program {0}; install the gateway's \
+         version"
+    )]
     Protocol(u16),
     #[error("the greeting is not well formed")]
     Greeting,

@@ -49,7 +49,7 @@ async fn enrol(desk: &Desk, request: &EnrolRequest, now: Now) -> Result<Enrolled
     }
     if is_clock_off(request.wall, now.wall) {
         let detail = format!(
-            "the clock here reads {}, the gateway's {}; set it, then enrol again",
+            "the clock of the device reads {}, the gateway's {}; set it, then enrol again",
             request.wall, now.wall
         );
         return Err(("clock", detail));

@@ -43,13 +43,13 @@ pub struct Enrolment {
 /// Why a device was not enrolled.
 #[derive(Debug, thiserror::Error)]
 pub enum EnrolError {
-    #[error("this enrolment token is unknown")]
+    #[error("this enrolment token is unknown; ask an administrator for a new one")]
     Unknown,
-    #[error("this enrolment token was already used")]
+    #[error("this enrolment token was already used; ask an administrator for a new one")]
     Used,
-    #[error("this enrolment token has expired")]
+    #[error("this enrolment token has expired; ask an administrator for a new one")]
     Expired,
-    #[error("the device was revoked")]
+    #[error("the device was revoked; ask an administrator")]
     Revoked,
     #[error("this key is another device's; make a new one")]
     KeyTaken,

@@ -26,7 +26,8 @@ pub enum TlsFault {
     #[error("the gateway wants a certificate, and none was shown: enrol or log in first")]
     NoCertificate,
     #[error(
-        "the gateway says that our certificate has expired; the clock here reads {here}: enrol or log in again, or set the clock"
+        "the gateway says that our certificate has expired; the clock here reads {here}: enrol or log \
+         in again, or set the clock if it is wrong"
     )]
     OursExpired { here: Wall },
     #[error("the gateway does not know the CA of our certificate: enrol or log in again")]

@@ -203,10 +203,19 @@ async fn drain<W: AsyncWrite + Unpin>(io: &mut W, bytes: &mut BytesMut) -> Resul
     written.await.map_err(|_| SendError::Timeout)?.map_err(SendError::Io)
 }
 
+/// In our words where a library would lecture: a stream that was cut is what happens when a process
+/// dies.
+fn broken(error: io::Error) -> io::Error {
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof => io::Error::new(error.kind(), "it broke off"),
+        _ => error,
+    }
+}
+
 /// Reads some more; false at an end between two frames. Cancel-safe: `read_buf` is.
 async fn fill<R: AsyncRead + Unpin>(io: &mut R, held: &mut BytesMut) -> Result<bool, ReadError> {
     held.reserve(READ_BYTES);
-    let read = io.read_buf(held).await.map_err(ReadError::Io)?;
+    let read = io.read_buf(held).await.map_err(|error| ReadError::Io(broken(error)))?;
     match (read, held.is_empty()) {
         (0, true) => Ok(false),
         (0, false) => Err(ReadError::Truncated),

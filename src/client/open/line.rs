@@ -236,8 +236,8 @@ fn not_let_in(error: &ReadError) -> Option<Failure> {
 /// The gateway says who may not come in, and why; what to do follows from the code.
 fn sent_away(code: String, detail: &str) -> Failure {
     let (exit, next) = match code.as_str() {
-        "protocol" => (Exit::Unreachable, Some("update the older one")),
-        // Its detail says it.
+        // Their details say it.
+        "protocol" => (Exit::Unreachable, None),
         "key" => (Exit::NotLoggedIn, None),
         "unavailable" => (Exit::Other, Some("try again; the gateway's log says why")),
         _ => (Exit::Unreachable, Some("are program and gateway of one version?")),
