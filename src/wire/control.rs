@@ -206,10 +206,10 @@ async fn drain<W: AsyncWrite + Unpin>(io: &mut W, bytes: &mut BytesMut) -> Resul
 /// In our words where a library would lecture: a stream that was cut is what happens when a process
 /// dies.
 fn broken(error: io::Error) -> io::Error {
-    match error.kind() {
-        io::ErrorKind::UnexpectedEof => io::Error::new(error.kind(), "it broke off"),
-        _ => error,
+    if error.kind() == io::ErrorKind::UnexpectedEof {
+        return io::Error::new(error.kind(), "it broke off");
     }
+    error
 }
 
 /// Reads some more; false at an end between two frames. Cancel-safe: `read_buf` is.

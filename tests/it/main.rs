@@ -7,11 +7,13 @@
     clippy::indexing_slicing,
     clippy::string_slice,
     clippy::print_stderr,
+    clippy::print_stdout,
     reason = "clippy's allowances for tests do not reach the set-up that tests share"
 )]
 
 mod architecture;
 mod crashes;
+mod faults;
 mod first_day;
 mod hostile;
 mod networks;

@@ -239,7 +239,7 @@ impl Technician {
         self.must(&["login", url, "--ca", ca, "--user", email, "--password-file", file]).await;
     }
 
-    fn command(&self, args: &[&str]) -> Command {
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
         let prefix: Vec<&str> = self.prefix.iter().map(String::as_str).collect();
         let mut command = command(&prefix, CASEWAY);
         command.env("CASEWAY_HOME", self.home.path()).args(args);
@@ -403,6 +403,14 @@ impl Edge {
         Self::run(dir, &[])
     }
 
+    /// Until it is connected to its gateway.
+    pub(crate) async fn connected(&self) {
+        until("the agent online", || async {
+            (self.status().await["link"]["state"] == "connected").then_some(())
+        })
+        .await;
+    }
+
     /// `kill -9`, then gives what it needs to run again.
     pub(crate) async fn kill(mut self) -> TempDir {
         self.child.kill().await.unwrap();
@@ -443,18 +451,18 @@ fn command(prefix: &[&str], program: &str) -> Command {
     command
 }
 
-fn signal(child: &Child, which: &str) {
+pub(crate) fn signal(child: &Child, which: &str) {
     let id = child.id().unwrap().to_string();
     let sent = std::process::Command::new("kill").args([which, &id]).status().unwrap();
     assert!(sent.success());
 }
 
-fn log(dir: &Path, name: &str) -> Stdio {
+pub(crate) fn log(dir: &Path, name: &str) -> Stdio {
     let file = std::fs::OpenOptions::new().create(true).append(true).open(dir.join(name)).unwrap();
     file.into()
 }
 
-fn read_log(dir: &Path, name: &str) -> String {
+pub(crate) fn read_log(dir: &Path, name: &str) -> String {
     std::fs::read_to_string(dir.join(name)).unwrap_or_default()
 }
 
