@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// Sessions of one device at most; the next offer is refused with `limit`.
-pub(super) const SESSIONS_MAX: usize = 16;
+pub(super) const SESSIONS_MAX: usize = 1_024;
 /// Channels of one session at most, channel 0 aside; the next offer is refused with `limit`.
 pub(super) const CHANNELS_MAX: usize = 256;
 

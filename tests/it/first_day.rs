@@ -7,24 +7,23 @@ use tempfile::TempDir;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
-    task::JoinHandle,
+    task::JoinSet,
 };
 
 use crate::world::{AGENT, Edge, Gateway, Technician, program, until, within};
 
 const PAGE: &str = "HTTP/1.1 200 OK\r\nContent-Length: 9\r\nConnection: close\r\n\r\nit turns\n";
 
-/// The machine's own page, on a port of its own.
-async fn machine() -> (SocketAddr, JoinHandle<()>) {
+/// The machine's own page, on a port of its own, for one reader at a time.
+async fn machine() -> (SocketAddr, JoinSet<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let at = listener.local_addr().unwrap();
-    let serving = tokio::spawn(async move {
+    let mut serving = JoinSet::new();
+    serving.spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
-            tokio::spawn(async move {
-                let mut request = [0; 1_024];
-                let _ = stream.read(&mut request).await;
-                let _ = stream.write_all(PAGE.as_bytes()).await;
-            });
+            let mut request = [0; 1_024];
+            let _ = stream.read(&mut request).await;
+            let _ = stream.write_all(PAGE.as_bytes()).await;
         }
     });
     (at, serving)
@@ -96,7 +95,7 @@ async fn a_company_that_begins_with_an_administrator_reaches_its_machine_the_sam
         devices.contains(r#""online":true"#).then_some(())
     })
     .await;
-    let (at, serving) = machine().await;
+    let (at, _serving) = machine().await;
     let target = format!("tcp://{at}");
     manager.must(&["tunnel", "add", "press-7", "web", "--kind", "ssc", "--target", &target]).await;
     let listed = manager.must(&["tunnel", "list", "press-7"]).await;
@@ -123,7 +122,6 @@ async fn a_company_that_begins_with_an_administrator_reaches_its_machine_the_sam
     let records = manager.must(&["audit", "--case", case]).await;
     assert!(records.contains("mia"), "{records}");
     gateway.audit_verifies().await;
-    serving.abort();
 }
 
 #[tokio::test(flavor = "multi_thread")]
