@@ -134,10 +134,13 @@ pub struct Login {
 /// Which cases to list.
 #[derive(Debug, Args)]
 pub struct CaseFilter {
+    /// Of this type only
     #[arg(long = "type", value_name = "TYPE")]
     pub kind: Option<CaseKind>,
+    /// In this state only
     #[arg(long)]
     pub state: Option<CaseState>,
+    /// About this asset only
     #[arg(long)]
     pub asset: Option<AssetId>,
     /// Words in the title
@@ -184,17 +187,32 @@ impl CaseState {
 #[derive(Debug, Subcommand)]
 pub enum CaseCommand {
     /// Everything about one case
-    Show { case: CaseId },
+    Show {
+        /// The case, such as CASE-7
+        case: CaseId,
+    },
     /// Create a case
     Create(CreateCase),
     /// Close it: its switch goes off and its sessions end
-    Close { case: CaseId },
+    Close {
+        /// The case, such as CASE-7
+        case: CaseId,
+    },
     /// Open it again; its switch stays off
-    Reopen { case: CaseId },
+    Reopen {
+        /// The case, such as CASE-7
+        case: CaseId,
+    },
     /// Give it to somebody
-    Assign { case: CaseId, person: String },
+    Assign {
+        /// The case, such as CASE-7
+        case: CaseId,
+        /// Who is to work on it, by id
+        person: String,
+    },
     /// Turn its remote access on or off
     Switch {
+        /// The case, such as CASE-7
         case: CaseId,
         #[command(flatten)]
         change: SwitchChange,
@@ -203,6 +221,7 @@ pub enum CaseCommand {
 
 #[derive(Debug, Args)]
 pub struct CreateCase {
+    /// Who takes part in it
     #[arg(long = "type", value_name = "TYPE")]
     pub kind: CaseKind,
     /// The asset it is about
@@ -211,6 +230,7 @@ pub struct CreateCase {
     /// The customer machine it is about (provider-internal cases)
     #[arg(long)]
     pub machine: Option<crate::ids::MachineId>,
+    /// What is wrong, in a few words
     #[arg(long)]
     pub title: String,
 }
@@ -240,6 +260,7 @@ pub enum AssetCommand {
     Add(AddAsset),
     /// Turn the asset's own remote access on or off, apart from any case
     Switch {
+        /// The asset: `caseway assets` lists them
         asset: AssetId,
         #[command(flatten)]
         change: SwitchChange,
@@ -294,6 +315,7 @@ pub struct Local {
 
 #[derive(Debug, Args)]
 pub struct Vnc {
+    /// The case, such as CASE-7
     pub case: CaseId,
     /// The tunnel, where the case has several of kind vnc
     pub tunnel: Option<Name>,

@@ -256,14 +256,14 @@ fn a_channel_number_is_used_once() {
 }
 
 #[test]
-fn a_session_has_at_most_64_channels() {
+fn a_session_has_at_most_256_channels() {
     let mut desk = Desk::default().active();
-    for channel in 1..=64 {
+    for channel in 1..=256 {
         assert_eq!(desk.open("s1", channel, Some("plc")).0.len(), 2);
     }
-    desk.open("s1", 65, Some("plc")).expect(&["tell s1/65 refused Limit"]);
+    desk.open("s1", 257, Some("plc")).expect(&["tell s1/257 refused Limit"]);
     desk.refuse("s1", 7, OfferFault::Target);
-    assert_eq!(desk.open("s1", 65, Some("plc")).0.len(), 2);
+    assert_eq!(desk.open("s1", 257, Some("plc")).0.len(), 2);
 }
 
 #[test]
