@@ -49,6 +49,8 @@ pub(super) enum ChannelFault {
     Over,
     /// The gateway let the channel open, and the leg was not joined or not sealed.
     Leg(String),
+    /// It was let open and taken back before the leg came; the gateway says why on the line.
+    TakenBack(String),
 }
 
 impl fmt::Display for ChannelFault {
@@ -60,7 +62,7 @@ impl fmt::Display for ChannelFault {
             Self::Refused { fault, detail } => write!(f, "{} ({detail})", words(*fault)),
             Self::TimedOut => f.write_str("no answer in time"),
             Self::Over => f.write_str("the session is over"),
-            Self::Leg(how) => f.write_str(how),
+            Self::Leg(how) | Self::TakenBack(how) => f.write_str(how),
         }
     }
 }
@@ -127,7 +129,11 @@ impl ChannelFault {
             Self::Refused { fault: OfferFault::Ceiling, .. } => {
                 "; whoever looks after the device can add it to its ceiling.toml"
             }
-            Self::Refused { .. } | Self::TimedOut | Self::Over | Self::Leg(_) => "",
+            Self::Refused { .. }
+            | Self::TimedOut
+            | Self::Over
+            | Self::Leg(_)
+            | Self::TakenBack(_) => "",
         };
         format!("{target} ({at}): connection refused: {why}{next}")
     }
@@ -152,7 +158,7 @@ impl ChannelFault {
                     .hint("the device's own log says why; are the clocks right?")
             }
             Self::TimedOut => Failure::new(Exit::TimedOut, what).hint("try again"),
-            Self::Refused { .. } | Self::Leg(_) | Self::Over => {
+            Self::Refused { .. } | Self::Leg(_) | Self::TakenBack(_) | Self::Over => {
                 Failure::new(Exit::Other, what).hint("try again")
             }
         }

@@ -21,6 +21,7 @@ use crate::{
     telemetry::one_line,
     tls::Identity,
     token::JoinToken,
+    transport::JoinError,
     wire::Opened,
 };
 
@@ -146,8 +147,12 @@ impl Session {
         Ok(Channel { leg, keys, _room: Room(Arc::clone(self)) })
     }
 
-    /// Tells that a local connection came to nothing.
+    /// Tells that a local connection came to nothing; once, where the line tells it or the session's
+    /// end does.
     pub(super) fn refused(&self, place: &Place, fault: &ChannelFault) {
+        if matches!(fault, ChannelFault::Over | ChannelFault::TakenBack(_)) {
+            return;
+        }
         let Place { target, destination } = place;
         self.terminal.note(OneLine(fault.of(target, destination)));
     }
@@ -156,6 +161,7 @@ impl Session {
 async fn joined(line: &Line, token: &JoinToken) -> Result<Leg, ChannelFault> {
     match timeout(JOIN_TIME_MAX, line.legs().open(token)).await {
         Ok(Ok(leg)) => Ok(leg),
+        Ok(Err(error @ JoinError::Refused(_))) => Err(ChannelFault::TakenBack(one_line(&error))),
         Ok(Err(error)) => Err(ChannelFault::Leg(one_line(&error))),
         Err(_) => Err(ChannelFault::TimedOut),
     }

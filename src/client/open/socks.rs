@@ -104,6 +104,7 @@ fn replied(fault: &ChannelFault) -> ReplyError {
             }
         },
         ChannelFault::TimedOut => ReplyError::ConnectionTimeout,
+        ChannelFault::TakenBack(_) => ReplyError::ConnectionRefused,
         ChannelFault::Over | ChannelFault::Leg(_) => ReplyError::GeneralFailure,
     }
 }

@@ -8,7 +8,6 @@ use tokio::{
 };
 
 use super::{
-    fate::ChannelFault,
     plan::Place,
     session::{Channel, Session},
 };
@@ -87,9 +86,7 @@ async fn carry(local: TcpStream, place: &Place, session: &Arc<Session>) {
         }
         Err(fault) => {
             // Why comes before the reset: whoever meets that may leave at once.
-            if fault != ChannelFault::Over {
-                session.refused(place, &fault);
-            }
+            session.refused(place, &fault);
             drop(waiting);
         }
     }
