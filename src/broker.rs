@@ -36,4 +36,4 @@ pub use words::{
     Settled, TechnicianNotice, TokenRefused,
 };
 
-pub use crate::session::Seat;
+pub use crate::session::{Party, Seat};

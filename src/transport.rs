@@ -8,9 +8,10 @@
 //!       => relay::Leg                                  \--> Arrivals.http: HttpStream
 //! ```
 //!
-//! On TCP a leg is a connection of its own: let in by TLS, then, from the byte behind `Joined`, the
-//! bare socket, because what flows is sealed end to end. Both sides therefore read TLS one record at
-//! a time and never a byte further. On QUIC a leg is a stream of the peer's one connection.
+//! On TCP a leg is a connection of its own, a bare socket, because what flows is sealed end to end:
+//! its first frame is the join, and the token in it is its entrance. Where the network passes TLS
+//! alone, the leg begins inside TLS and steps out behind `Joined`; both sides therefore read TLS one
+//! record at a time and never a byte further. On QUIC a leg is a stream of the peer's one connection.
 //!
 //! What always holds: a permit before a task, a task before a handshake, every handshake and first
 //! frame under one absolute deadline; a stranger can make us hold at most

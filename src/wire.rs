@@ -29,8 +29,8 @@ pub use control::{
 };
 pub use enrol::{EnrolReply, EnrolRequest, Enrolled};
 pub use frame::{
-    First, Frame, FrameError, HEADER_BYTES, JoinRefusal, Kind, PutError, first, put, put_message,
-    take,
+    FIRST_BYTE, First, Frame, FrameError, HEADER_BYTES, JoinRefusal, Kind, PutError, first, put,
+    put_message, take,
 };
 pub use json::{InvalidMessage, parse};
 pub use message::{

@@ -12,7 +12,6 @@ use super::{
 };
 use crate::{
     clock::{Now, Wall},
-    tasks::Scope,
     telemetry::one_line,
     tls::PeerTls,
     transport::{Carrier, CarrierChoice, Dialer},
@@ -46,14 +45,14 @@ pub struct Tried {
 
 /// Looks at the papers and dials over each carrier. Says nothing to the gateway, so that an agent
 /// that runs is not replaced.
-pub async fn check(options: &Options, scope: &Scope) -> Checked {
+pub async fn check(options: &Options) -> Checked {
     let papers = Papers::load(&options.dir);
     let mut checked = Checked::of(options, &papers);
     match &papers {
         Ok(papers) => {
             checked.reach = vec![
-                dial(options, papers, Carrier::Tcp, scope).await,
-                dial(options, papers, Carrier::Quic, scope).await,
+                dial(options, papers, Carrier::Tcp).await,
+                dial(options, papers, Carrier::Quic).await,
             ];
         }
         Err(error) => checked.papers_fault = Some(one_line(error)),
@@ -61,19 +60,12 @@ pub async fn check(options: &Options, scope: &Scope) -> Checked {
     checked
 }
 
-async fn dial(options: &Options, papers: &Papers, carrier: Carrier, scope: &Scope) -> Tried {
-    let own = scope.child("check");
-    let fault = reach(options, papers, carrier, &own).await.err();
-    own.close(std::time::Duration::ZERO).await;
+async fn dial(options: &Options, papers: &Papers, carrier: Carrier) -> Tried {
+    let fault = reach(options, papers, carrier).await.err();
     Tried { carrier: carrier.to_string(), reached: fault.is_none(), fault }
 }
 
-async fn reach(
-    options: &Options,
-    papers: &Papers,
-    carrier: Carrier,
-    scope: &Scope,
-) -> Result<(), String> {
+async fn reach(options: &Options, papers: &Papers, carrier: Carrier) -> Result<(), String> {
     let choice = match carrier {
         Carrier::Tcp => CarrierChoice::Tcp,
         Carrier::Quic if options.proxy.is_some() => {
@@ -89,7 +81,7 @@ async fn reach(
         PeerTls::new(&papers.trust, Some(&papers.identity)).map_err(|error| one_line(&error))?;
     let url = options.gateway.as_ref().unwrap_or(&papers.url);
     let dialled = Dialer::new(options.dial(url, choice), tls)
-        .connect(scope)
+        .connect()
         .await
         .map_err(|error| one_line(&error))?;
     dialled.closer.close();

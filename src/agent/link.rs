@@ -286,7 +286,7 @@ async fn connection(agent: &Arc<Agent>, scope: &Scope) -> Left {
         // Cancel-safe: only observes.
         () = stop.asked() => return Left::Stopped,
         // Dropped on purpose: nothing was said yet.
-        dialled = dial(agent, &papers, &own) => dialled,
+        dialled = dial(agent, &papers) => dialled,
     };
     let left = match dialled {
         Ok(dialled) => match Conversation::begin(agent, papers, dialled, &own).await {
@@ -300,12 +300,12 @@ async fn connection(agent: &Arc<Agent>, scope: &Scope) -> Left {
     left
 }
 
-async fn dial(agent: &Agent, papers: &Papers, scope: &Scope) -> Result<Dialled, Left> {
+async fn dial(agent: &Agent, papers: &Papers) -> Result<Dialled, Left> {
     let setup = |error: TrustError| Left::Setup(one_line(&error));
     let tls = PeerTls::new(&papers.trust, Some(&papers.identity)).map_err(setup)?;
     let options = agent.options.dial(&agent.url(), agent.options.carrier);
     let dialer = Dialer::new(options, tls);
-    tokio::time::timeout(DIAL_TIMEOUT, dialer.connect(scope))
+    tokio::time::timeout(DIAL_TIMEOUT, dialer.connect())
         .await
         .map_err(|_| Left::Lost(format!("no answer within {} s", DIAL_TIMEOUT.as_secs())))?
         .map_err(Left::Undialled)

@@ -206,8 +206,6 @@ impl Offers {
         token: &JoinToken,
         place: &Place,
     ) -> Result<(), Refusal> {
-        // The session's first channel follows soon.
-        self.legs.expect();
         let leg = self.join(token).await?;
         let pin = Pin { peer: PeerId::Person(warrant.person.clone()), key: warrant.technician_key };
         let shaken = seal::accept(leg, &self.identity, &pin, &warrant.session);

@@ -7,8 +7,6 @@ use crate::transport::{CarrierChoice, DialOptions, GatewayUrl, HttpProxy};
 
 /// Where the agent keeps its identity where nothing else is said.
 pub const DIR_DEFAULT: &str = "/var/lib/caseway-agent";
-/// TCP legs that are kept let in ahead of need, so that a channel opens in one round trip.
-const LEGS_AHEAD: usize = 2;
 
 /// How an agent runs.
 #[derive(Clone, Debug)]
@@ -45,7 +43,6 @@ impl Options {
             carrier,
             proxy: self.proxy.clone(),
             bind: None,
-            legs_ahead: LEGS_AHEAD,
         }
     }
 }

@@ -50,7 +50,7 @@ async fn obey(line: &CommandLine) -> Result<(), Failure> {
             print(&if json { report.json() } else { report.table() });
         }
         Command::Check => {
-            let checked = agent::check(&options, &scope).await;
+            let checked = agent::check(&options).await;
             print(&if json { checked.json() } else { checked.table() });
             checked.verdict()?;
         }

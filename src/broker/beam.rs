@@ -221,11 +221,11 @@ impl Beam {
                 self.take(Input::OpenChannel { ear, session, channel, target, destination }, now);
             }
             Ask::Close { ear, session } => self.take(Input::Close { ear, session }, now),
-            Ask::Redeem { token, peer, key, reply } => {
+            Ask::Redeem { token, by, reply } => {
                 self.asked = self.asked.wrapping_add(1);
                 let ask = AskNo(self.asked);
                 self.seat_asks.insert(ask, reply);
-                self.take(Input::Joined { ask, token, peer, key }, now);
+                self.take(Input::Joined { ask, token, by }, now);
             }
             Ask::TakeLeg { seat, leg } => match self.strands.get_mut(&seat.session) {
                 Some(strand) => {

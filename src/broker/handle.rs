@@ -11,8 +11,8 @@ use std::{
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
-    AgentAsk, AgentTicket, Counts, Ear, LiveSession, OpenAsk, Opened, Options, Refusal, Seat,
-    Settled, TokenRefused,
+    AgentAsk, AgentTicket, Counts, Ear, LiveSession, OpenAsk, Opened, Options, Party, Refusal,
+    Seat, Settled, TokenRefused,
     beam::{Beam, Ends},
     feed::Feed,
     news::{Ask, News},
@@ -22,7 +22,7 @@ use super::{
 use crate::{
     audit::OfferFault,
     clock::Now,
-    ids::{ChannelNo, GatewayId, KeyDigest, Name, PeerId, PersonId, Revision, SessionId},
+    ids::{ChannelNo, GatewayId, Name, PersonId, Revision, SessionId},
     machines::Destination,
     registry::{ConnectionNo, Registry},
     relay::Leg,
@@ -199,20 +199,16 @@ impl Broker {
         self.tell(News::OfferRefused { ticket, session, channel, fault, detail }).await;
     }
 
-    /// Spends a token. On a seat: answer `Joined`, then [`Self::take_leg`].
+    /// Spends a token, shown by the party that it was made for, or on a bare leg by nobody but
+    /// itself. On a seat: answer `Joined`, then [`Self::take_leg`].
     ///
     /// # Errors
     ///
     /// [`TokenRefused`], whatever the fault.
-    pub async fn redeem(
-        &self,
-        token: &JoinToken,
-        peer: &PeerId,
-        key: KeyDigest,
-    ) -> Result<Seat, TokenRefused> {
+    pub async fn redeem(&self, token: &JoinToken, by: Option<Party>) -> Result<Seat, TokenRefused> {
         let (reply, answer) = oneshot::channel();
         let token = token.digest();
-        self.ask(Ask::Redeem { token, peer: peer.clone(), key, reply }).await;
+        self.ask(Ask::Redeem { token, by, reply }).await;
         answer.await.unwrap_or(Err(TokenRefused))
     }
 

@@ -8,10 +8,10 @@ use super::{AgentAsk, AgentTicket, Counts, Ear, LiveSession, Settled, TokenRefus
 use crate::{
     audit::OfferFault,
     authz::{Facts, Grant},
-    ids::{ChannelNo, KeyDigest, Name, PeerId, PersonId, Revision, SessionId},
+    ids::{ChannelNo, Name, PersonId, Revision, SessionId},
     machines::Destination,
     relay::{Leg, Tally},
-    session::{EarNo, Outcome, RelayEnd, Seat, Snapshot},
+    session::{EarNo, Outcome, Party, RelayEnd, Seat, Snapshot},
     store::Change,
     token::TokenDigest,
 };
@@ -39,8 +39,7 @@ pub(super) enum Ask {
     },
     Redeem {
         token: TokenDigest,
-        peer: PeerId,
-        key: KeyDigest,
+        by: Option<Party>,
         reply: oneshot::Sender<Result<Seat, TokenRefused>>,
     },
     TakeLeg {

@@ -12,7 +12,6 @@ use crate::{
 };
 
 /// Legs that are kept let in ahead of need: a browser opens about this many at once.
-const LEGS_AHEAD: usize = 2;
 
 /// Why a gateway was not reached.
 #[derive(Debug, thiserror::Error)]
@@ -28,7 +27,7 @@ pub(super) enum GateError {
 /// A dialer for the HTTP door: no certificate is shown.
 pub(super) fn http(gateway: &Gateway) -> Result<Dialer, GateError> {
     let tls = PeerTls::new(&trust(&gateway.ca)?, None).map_err(GateError::Trust)?;
-    Ok(dialer(&gateway.url, tls, CarrierChoice::Tcp, 0))
+    Ok(dialer(&gateway.url, tls, CarrierChoice::Tcp))
 }
 
 /// A dialer for the peers' door, and what it shows there.
@@ -40,7 +39,7 @@ pub(super) fn peer(
     let identity = identity.map_err(GateError::Identity)?;
     let trust = trust(&login.gateway.ca)?;
     let tls = PeerTls::new(&trust, Some(&identity)).map_err(GateError::Trust)?;
-    Ok((dialer(&login.gateway.url, tls, carrier, LEGS_AHEAD), identity))
+    Ok((dialer(&login.gateway.url, tls, carrier), identity))
 }
 
 /// The CA certificates in `pem`.
@@ -48,20 +47,14 @@ pub(super) fn trust(pem: &str) -> Result<Trust, GateError> {
     Trust::from_pem(pem).map_err(GateError::Trust)
 }
 
-fn dialer(url: &GatewayUrl, tls: PeerTls, carrier: CarrierChoice, legs_ahead: usize) -> Dialer {
+fn dialer(url: &GatewayUrl, tls: PeerTls, carrier: CarrierChoice) -> Dialer {
     let carrier = match carrier {
         CarrierChoice::Auto => transport::CarrierChoice::Auto,
         CarrierChoice::Tcp => transport::CarrierChoice::Tcp,
         CarrierChoice::Quic => transport::CarrierChoice::Quic,
     };
-    let options = DialOptions {
-        host: url.host.clone(),
-        port: url.port,
-        carrier,
-        proxy: None,
-        bind: None,
-        legs_ahead,
-    };
+    let options =
+        DialOptions { host: url.host.clone(), port: url.port, carrier, proxy: None, bind: None };
     Dialer::new(options, tls)
 }
 

@@ -50,7 +50,6 @@ async fn http(dir: &Path, address: SocketAddr, request: &str) -> String {
         carrier: CarrierChoice::Tcp,
         proxy: None,
         bind: None,
-        legs_ahead: 0,
     };
     let dialer = Dialer::new(options, PeerTls::new(&trust, None).unwrap());
     let mut stream = dialer.http().await.unwrap();

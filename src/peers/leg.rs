@@ -3,18 +3,18 @@
 use tracing::debug;
 
 use super::Desk;
-use crate::{transport::PendingLeg, wire::JoinRefusal};
+use crate::{broker::Party, transport::PendingLeg, wire::JoinRefusal};
 
 /// Spends the token and hands the leg to the broker, or refuses it.
 pub(super) async fn join(desk: &Desk, pending: PendingLeg) {
-    let peer = pending.peer.clone();
-    match desk.broker.redeem(&pending.token, &peer.id, peer.key).await {
+    let shown = pending.peer.as_ref().map(|peer| Party { peer: peer.id.clone(), key: peer.key });
+    match desk.broker.redeem(&pending.token, shown).await {
         Ok(seat) => match pending.accept().await {
             Ok(leg) => desk.broker.take_leg(seat, leg).await,
-            Err(error) => debug!(peer = %peer.id, %error, "the peer left while it joined"),
+            Err(error) => debug!(%error, "the peer left while it joined"),
         },
         Err(refused) => {
-            debug!(peer = %peer.id, %refused, "join");
+            debug!(peer = ?pending.peer, %refused, "join");
             pending.refuse(JoinRefusal::Token).await;
         }
     }

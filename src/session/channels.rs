@@ -8,7 +8,7 @@ use super::{
 use crate::{
     audit::{EndCause, OfferFault},
     clock::Now,
-    ids::{ChannelNo, DeviceId, KeyDigest, Name, PeerId, SessionId},
+    ids::{ChannelNo, DeviceId, Name, SessionId},
     machines::Destination,
     relay::Tally,
     token::TokenDigest,
@@ -102,8 +102,7 @@ impl Sessions {
     pub(super) fn redeem(
         &mut self,
         token: TokenDigest,
-        peer: &PeerId,
-        key: KeyDigest,
+        by: Option<&Party>,
         now: Now,
     ) -> Option<Seat> {
         let seat = self.tokens.get(&token)?.clone();
@@ -112,7 +111,7 @@ impl Sessions {
             Side::Technician => live.snapshot.technician.clone(),
             Side::Device => live.snapshot.device_party(),
         };
-        if expected.peer != *peer || expected.key != key {
+        if by.is_some_and(|by| *by != expected) {
             return None;
         }
         let channel = live.channels.get_mut(&seat.channel)?;

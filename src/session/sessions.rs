@@ -68,8 +68,8 @@ impl Sessions {
             Input::OfferRefused { device, session, channel, fault, detail } => {
                 self.offer_refused(&device, &session, channel, (fault, detail), &mut turn);
             }
-            Input::Joined { ask, token, peer, key } => {
-                turn.todo.push(match self.redeem(token, &peer, key, now) {
+            Input::Joined { ask, token, by } => {
+                turn.todo.push(match self.redeem(token, by.as_ref(), now) {
                     Some(seat) => Command::Seat { ask, seat },
                     None => Command::RefuseLeg { ask },
                 });

@@ -4,12 +4,12 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use super::Snapshot;
+use super::{Party, Snapshot};
 use crate::{
     audit::{EndCause, OfferFault},
     authz::{Denial, Facts, Grant},
     clock::Wall,
-    ids::{ChannelNo, DeviceId, KeyDigest, Name, PeerId, PersonId, SessionId},
+    ids::{ChannelNo, DeviceId, Name, PersonId, SessionId},
     machines::Destination,
     relay::Tally,
     token::{JoinToken, TokenDigest},
@@ -36,8 +36,9 @@ pub enum Input {
         fault: OfferFault,
         detail: String,
     },
-    /// A peer showed a token and waits for [`Command::Seat`] or [`Command::RefuseLeg`].
-    Joined { ask: AskNo, token: TokenDigest, peer: PeerId, key: KeyDigest },
+    /// A token was shown, by whom if that was shown too; he waits for [`Command::Seat`] or
+    /// [`Command::RefuseLeg`].
+    Joined { ask: AskNo, token: TokenDigest, by: Option<Party> },
     /// The leg for which a seat was given is here.
     Seated(Seat),
     /// What became of the record that this session waits for.

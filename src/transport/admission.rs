@@ -10,10 +10,10 @@ use std::{
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::limits::{
-    ENROLMENTS_MAX, HANDSHAKES_BEFORE_RETRY, HANDSHAKES_MAX, Limits, PARKED_PER_PEER_MAX,
-    RATE_ADDRESSES_MAX, RATE_PER_KNOWN_ADDRESS,
+    ENROLMENTS_MAX, HANDSHAKES_BEFORE_RETRY, HANDSHAKES_MAX, Limits, RATE_ADDRESSES_MAX,
+    RATE_PER_KNOWN_ADDRESS,
 };
-use crate::{ids::KeyDigest, tls::Door};
+use crate::tls::Door;
 
 /// Addresses are counted a second at a time.
 const RATE_WINDOW: Duration = Duration::from_secs(1);
@@ -37,8 +37,6 @@ struct Counts {
     fresh: BTreeMap<IpAddr, u32>,
     /// Peers' connections that stand.
     known: BTreeMap<IpAddr, u32>,
-    /// Connections of a peer that wait for their first frame beyond the deadline of others.
-    parked: BTreeMap<KeyDigest, u32>,
 }
 
 impl Admission {
@@ -112,17 +110,6 @@ impl Admission {
         Known { admission: Arc::clone(self), block }
     }
 
-    /// Lets a connection of a peer wait beyond the deadline of others; `None` when enough of its
-    /// connections wait.
-    pub(super) fn park(self: &Arc<Self>, peer: KeyDigest) -> Option<Parked> {
-        let mut counts = self.counts();
-        if counts.parked.get(&peer).is_some_and(|count| *count >= PARKED_PER_PEER_MAX) {
-            return None;
-        }
-        raise(&mut counts.parked, peer);
-        Some(Parked { admission: Arc::clone(self), peer })
-    }
-
     fn counts(&self) -> MutexGuard<'_, Counts> {
         self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -152,19 +139,6 @@ pub(super) struct Known {
 impl Drop for Known {
     fn drop(&mut self) {
         lower(&mut self.admission.counts().known, &self.block);
-    }
-}
-
-/// A connection waits for its first frame.
-#[derive(Debug)]
-pub(super) struct Parked {
-    admission: Arc<Admission>,
-    peer: KeyDigest,
-}
-
-impl Drop for Parked {
-    fn drop(&mut self) {
-        lower(&mut self.admission.counts().parked, &self.peer);
     }
 }
 
@@ -222,16 +196,5 @@ mod tests {
         let address = |n: usize| IpAddr::V4(u32::try_from(n).unwrap().into());
         assert!((0..RATE_ADDRESSES_MAX).all(|n| port.count(address(n), now)));
         assert!(!port.count(address(RATE_ADDRESSES_MAX), now));
-    }
-
-    #[test]
-    fn a_peer_parks_so_many_connections_and_no_more() {
-        let port = port(1);
-        let mut parked: Vec<_> =
-            (0..PARKED_PER_PEER_MAX).map(|_| port.park(KeyDigest([1; 32])).unwrap()).collect();
-        assert!(port.park(KeyDigest([1; 32])).is_none());
-        assert!(port.park(KeyDigest([2; 32])).is_some());
-        parked.pop();
-        assert!(port.park(KeyDigest([1; 32])).is_some());
     }
 }

@@ -119,7 +119,7 @@ async fn leg(
         _ => return Err(Turned::Early),
     };
     let carried = Carried::Quic(leg.counted(counted));
-    let arrival = PeerArrival::Leg(PendingLeg { peer, token, carried });
+    let arrival = PeerArrival::Leg(PendingLeg { peer: Some(peer), token, carried });
     hand_over(&hall.peers, arrival, deadline).await
 }
 

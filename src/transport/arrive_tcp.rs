@@ -1,4 +1,6 @@
-//! One arrival on TCP: ClientHello, door, handshake, first frame.
+//! One arrival on TCP: a bare leg's join, or ClientHello, door, handshake, first frame.
+//!
+//! The first byte tells them apart.
 
 use std::{io, net::SocketAddr};
 
@@ -17,12 +19,13 @@ use super::{
     connection::{Carried, control_on_tls, holds_more},
     limits::CLIENT_HELLO_BYTES_MAX,
     listen::Hall,
-    record::RecordIo,
+    record::{RecordIo, prepare},
     stream::Tls,
 };
 use crate::{
     clock::Now,
     tls::{CertificateFault, Door, GatewayTls, peer_id, spki_digest},
+    token::JoinToken,
     wire::{
         self, FIRST_PAYLOAD_BYTES_MAX, Frame, FrameError, InvalidMessage, Kind, PREAUTH_BYTES_MAX,
         ReadError, first_kind,
@@ -85,6 +88,13 @@ async fn meet(
     permit: OwnedSemaphorePermit,
 ) -> Result<(), Turned> {
     let deadline = deadline(hall);
+    let first = timeout_at(deadline, first_byte(&tcp)).await.map_err(|_| Turned::Late)??;
+    if first == wire::FIRST_BYTE {
+        let pending =
+            timeout_at(deadline, bare_join(hall, tcp)).await.map_err(|_| Turned::Late)??;
+        drop(permit);
+        return hand_over(&hall.peers, PeerArrival::Leg(pending), deadline).await;
+    }
     let shaken = timeout_at(deadline, shake(hall, tcp)).await.map_err(|_| Turned::Late)?;
     drop(permit);
     let (door, place, tls) = shaken?;
@@ -96,8 +106,7 @@ async fn meet(
         Door::Enrol => enrolment(hall, TlsStream::new(tls, remote, Some(place)), deadline).await,
         Door::Peer => {
             let peer = peer(&tls, remote)?;
-            let (frame, tls, held) = first_frame(hall, &peer, tls, deadline).await?;
-            let deadline = self::deadline(hall);
+            let (frame, tls, held) = first_frame(tls, deadline).await?;
             let arrival = peer_arrival(hall, peer, frame, tls, held, place)?;
             hand_over(&hall.peers, arrival, deadline).await
         }
@@ -107,6 +116,29 @@ async fn meet(
 /// When an arrival that begins now is too late.
 pub(super) fn deadline(hall: &Hall) -> Instant {
     Instant::from_std(Now::read().mono) + hall.admission.limits().arrival
+}
+
+/// What the connection begins with; it stays to be read.
+async fn first_byte(tcp: &TcpStream) -> Result<u8, Turned> {
+    let mut first = [0];
+    match tcp.peek(&mut first).await? {
+        0 => Err(Turned::Read(ReadError::Truncated)),
+        _ => Ok(first[0]),
+    }
+}
+
+/// A leg outside TLS says one frame: its token.
+async fn bare_join(hall: &Hall, mut tcp: TcpStream) -> Result<PendingLeg, Turned> {
+    let _place = hall.admission.place(Door::Peer).ok_or(Turned::Full)?;
+    prepare(&tcp)?;
+    let mut held = BytesMut::new();
+    let kind = first_kind(&mut tcp, &mut held, JoinToken::BYTES).await?;
+    match wire::take(&mut held, JoinToken::BYTES)? {
+        Some(Frame::Join(token)) => {
+            Ok(PendingLeg { peer: None, token, carried: Carried::Bare(tcp) })
+        }
+        _ => Err(kind.map_or(Turned::Read(ReadError::Truncated), Turned::Unexpected)),
+    }
 }
 
 /// ClientHello, door, place, handshake. The caller holds the deadline.
@@ -138,27 +170,11 @@ fn peer(tls: &Tls, remote: SocketAddr) -> Result<Peer, Turned> {
     Ok(Peer { id: peer_id(leaf)?, key: spki_digest(leaf)?, remote, carrier: Carrier::Tcp })
 }
 
-/// Waits for the first frame: until the deadline, or parked, if the peer parks few.
-async fn first_frame(
-    hall: &Hall,
-    peer: &Peer,
-    mut tls: Tls,
-    deadline: Instant,
-) -> Result<(Kind, Tls, BytesMut), Turned> {
+/// Waits for the first frame, and reads not a byte further.
+async fn first_frame(mut tls: Tls, deadline: Instant) -> Result<(Kind, Tls, BytesMut), Turned> {
     let mut held = BytesMut::new();
-    let limit = FIRST_PAYLOAD_BYTES_MAX;
-    let in_time = timeout_at(deadline, first_kind(&mut tls, &mut held, limit)).await;
-    let kind = match in_time {
-        Ok(kind) => kind?,
-        // Silence may be a leg that stands ready; half a frame is none.
-        Err(_) if held.is_empty() => {
-            let _parked = hall.admission.park(peer.key).ok_or(Turned::Late)?;
-            let rest = hall.admission.limits().parked;
-            let late = tokio::time::timeout(rest, first_kind(&mut tls, &mut held, limit));
-            late.await.map_err(|_| Turned::Late)??
-        }
-        Err(_) => return Err(Turned::Late),
-    };
+    let first = first_kind(&mut tls, &mut held, FIRST_PAYLOAD_BYTES_MAX);
+    let kind = timeout_at(deadline, first).await.map_err(|_| Turned::Late)??;
     kind.map(|kind| (kind, tls, held)).ok_or(Turned::Read(ReadError::Truncated))
 }
 
@@ -180,7 +196,7 @@ fn peer_arrival(
                 _ => return Err(Turned::Unexpected(kind)),
             };
             let carried = Carried::Tls(Box::new(tls));
-            Ok(PeerArrival::Leg(PendingLeg { peer, token, carried }))
+            Ok(PeerArrival::Leg(PendingLeg { peer: Some(peer), token, carried }))
         }
         Kind::Control => {
             let io = tls.get_ref().0;

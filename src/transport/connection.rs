@@ -78,16 +78,19 @@ impl Closer {
     }
 }
 
-/// A peer that shows a join token and waits for the answer, at most for its own patience.
+/// A join token that was shown; who did waits for the answer, at most for its own patience.
 #[derive(Debug)]
 pub struct PendingLeg {
-    pub peer: Peer,
+    /// Who shows it; `None` on a bare leg, where the token alone speaks: only the peer that it was
+    /// made for was told it, on a connection of its own.
+    pub peer: Option<Peer>,
     pub token: JoinToken,
     pub(super) carried: Carried,
 }
 
 /// What a leg that is not joined yet stands on.
 pub(super) enum Carried {
+    Bare(TcpStream),
     Tls(Box<Tls>),
     Quic(QuicLeg),
 }
@@ -95,6 +98,7 @@ pub(super) enum Carried {
 impl fmt::Debug for Carried {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Bare(_) => "Carried::Bare",
             Self::Tls(_) => "Carried::Tls",
             Self::Quic(_) => "Carried::Quic",
         })
@@ -122,6 +126,10 @@ impl PendingLeg {
                 send_frame(&mut leg, &Frame::Joined).await?;
                 Ok(Leg::Stream(Box::new(leg)))
             }
+            Carried::Bare(mut tcp) => {
+                send_frame(&mut tcp, &Frame::Joined).await?;
+                Ok(Leg::Tcp(tcp))
+            }
             Carried::Tls(mut tls) => {
                 send_frame(&mut tls, &Frame::Joined).await?;
                 step_out(*tls).map(Leg::Tcp).ok_or(AcceptError::Early)
@@ -136,6 +144,9 @@ impl PendingLeg {
             Carried::Quic(mut leg) => {
                 let _ = send_frame(&mut leg, &Frame::JoinRefused(code)).await;
                 let _ = tokio::io::AsyncWriteExt::shutdown(&mut leg).await;
+            }
+            Carried::Bare(mut tcp) => {
+                let _ = send_frame(&mut tcp, &Frame::JoinRefused(code)).await;
             }
             Carried::Tls(mut tls) => {
                 let _ = send_frame(&mut tls, &Frame::JoinRefused(code)).await;

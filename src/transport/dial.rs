@@ -32,7 +32,6 @@ use super::{
 };
 use crate::{
     secret::SecretText,
-    tasks::Scope,
     tls::{Door, PeerTls, TlsFault},
     wire::{ControlReader, ControlWriter, EnrolReply, EnrolRequest, ReadError, SendError},
 };
@@ -88,8 +87,6 @@ pub struct DialOptions {
     pub proxy: Option<HttpProxy>,
     /// The local address to dial from; any, if none.
     pub bind: Option<IpAddr>,
-    /// TCP legs that are kept let in ahead of need, while channels are being opened; 0 to 8.
-    pub legs_ahead: usize,
 }
 
 /// A gateway that was not reached.
@@ -160,17 +157,16 @@ impl Dialer {
         Self { options: Arc::new(options), tls }
     }
 
-    /// Connects over the first carrier that works. Legs are kept ahead by tasks of `scope`, which
-    /// end soon after the last need.
+    /// Connects over the first carrier that works.
     ///
     /// # Errors
     ///
     /// [`DialError`]. In TLS 1.3 a certificate of ours that the gateway refuses shows only in the
     /// first read of the control stream, with a [`TlsFault`] inside.
-    pub async fn connect(&self, scope: &Scope) -> Result<Dialled, DialError> {
+    pub async fn connect(&self) -> Result<Dialled, DialError> {
         match (self.options.carrier, &self.options.proxy) {
-            (CarrierChoice::Tcp, _) | (CarrierChoice::Auto, Some(_)) => self.by_tcp(scope).await,
-            (CarrierChoice::Auto, None) => match self.by_tcp(scope).await {
+            (CarrierChoice::Tcp, _) | (CarrierChoice::Auto, Some(_)) => self.by_tcp().await,
+            (CarrierChoice::Auto, None) => match self.by_tcp().await {
                 Err(tcp) if tcp.leaves_hope() => {
                     self.by_quic().await.map_err(|quic| DialError::both(tcp, quic))
                 }
@@ -178,21 +174,21 @@ impl Dialer {
             },
             (CarrierChoice::Quic, _) => match self.by_quic().await {
                 Err(quic) if quic.leaves_hope() => {
-                    self.by_tcp(scope).await.map_err(|tcp| DialError::both(tcp, quic))
+                    self.by_tcp().await.map_err(|tcp| DialError::both(tcp, quic))
                 }
                 done => done,
             },
         }
     }
 
-    async fn by_tcp(&self, scope: &Scope) -> Result<Dialled, DialError> {
+    async fn by_tcp(&self) -> Result<Dialled, DialError> {
         let (tls, remote) = self.tls_over_tcp(Door::Peer).await?;
         let io = tls.get_ref().0;
         io.expect_acknowledgement().map_err(|source| self.failed(Carrier::Tcp, source))?;
         let closer = io.closer();
         let stream = TlsStream::new(tls, remote, None);
         let (reader, writer, closer) = control_on_tls(stream, BytesMut::new(), closer);
-        let legs = LegDialer::tcp(self.clone(), scope, self.options.legs_ahead);
+        let legs = LegDialer::tcp(self.clone());
         Ok(Dialled { reader, writer, closer, legs, carrier: Carrier::Tcp })
     }
 
@@ -273,7 +269,7 @@ impl Dialer {
         let host = self.options.host.clone();
         let name = ServerName::try_from(host)
             .map_err(|e| DialError::Name(format!("{}: {e}", self.options.host)))?;
-        let (tcp, remote) = self.tcp().await?;
+        let (tcp, remote) = self.tcp_patiently().await?;
         let failed = |source: io::Error| match TlsFault::of(&source) {
             Some(fault) => DialError::Tls { address: self.address(), fault },
             None => self.failed(Carrier::Tcp, source),
@@ -286,7 +282,13 @@ impl Dialer {
         Ok((Tls::Client(tls), remote))
     }
 
-    async fn tcp(&self) -> Result<(TcpStream, SocketAddr), DialError> {
+    /// TCP and the proxy if there is one.
+    pub(super) async fn tcp(&self) -> Result<TcpStream, DialError> {
+        let done = timeout(TCP_TIMEOUT, self.tcp_patiently()).await;
+        done.map_err(|_| self.silent(Carrier::Tcp))?.map(|(tcp, _)| tcp)
+    }
+
+    async fn tcp_patiently(&self) -> Result<(TcpStream, SocketAddr), DialError> {
         let Some(proxy) = &self.options.proxy else {
             let addresses = self.resolve(&self.options.host, self.options.port).await?;
             let reached = self.first_of(addresses).await;

@@ -1,24 +1,34 @@
 //! Legs, from the dialling side.
 //!
-//! On QUIC a leg is a stream. On TCP it is a connection that TLS lets in first, which takes two round
-//! trips; so, while channels are being opened, a few are kept let in ahead of need. Nobody keeps any
-//! while nothing is opened: ten thousand quiet devices cost the gateway no handshakes.
+//! On QUIC a leg is a stream. On TCP it is a connection that is bare from its first byte: the token
+//! is its entrance, and what flows is sealed end to end. Whoever steals a token on the way, and is
+//! faster, gets what he had before: bytes that he cannot read, and a channel that he can break.
+//!
+//! ```text
+//!   bare     TCP -- Join(token) --> Joined | sealed bytes            one round trip and TCP's own
+//!   in TLS   TCP -- TLS -- Join(token) --> Joined | sealed bytes     where boxes pass TLS alone
+//! ```
+//!
+//! Bare saves both sides a handshake for each channel. A network that lets it not through is noticed
+//! once, and from then on the connection's legs begin inside TLS.
 
 use std::{
-    collections::VecDeque,
     fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
-    time::{Duration, Instant},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::Duration,
 };
 
 use bytes::BytesMut;
-use tokio::time::timeout;
+use tokio::{net::TcpStream, time::timeout};
+use tracing::info;
 
-use super::{Dialer, connection::step_out, dial::DialError, quic::QuicLeg, stream::Tls};
+use super::{Dialer, connection::step_out, dial::DialError, quic::QuicLeg, record};
 use crate::{
-    clock::Now,
     relay::Leg,
-    tasks::Scope,
+    telemetry::one_line,
     tls::Door,
     token::JoinToken,
     wire::{
@@ -29,10 +39,8 @@ use crate::{
 
 /// Until a join is answered; the gateway waits for the other side's leg no longer.
 const JOIN_TIMEOUT: Duration = Duration::from_secs(15);
-/// How long a connection is kept let in; the gateway drops it a little later.
-const READY_TIMEOUT: Duration = Duration::from_secs(45);
-/// Legs that are kept ahead at most.
-const AHEAD_MAX: usize = 8;
+/// Until a bare join is answered, while none has been: a box in the way may swallow it.
+const FIRST_BARE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// A leg that was not joined.
 #[derive(Debug, thiserror::Error)]
@@ -61,7 +69,7 @@ pub struct LegDialer(Way);
 
 #[derive(Clone)]
 enum Way {
-    Tcp(Arc<Pool>),
+    Tcp(Arc<Sockets>),
     Quic(quinn::Connection),
 }
 
@@ -74,50 +82,26 @@ impl fmt::Debug for LegDialer {
     }
 }
 
-/// TCP connections that TLS has let in and that have said nothing yet.
-struct Pool {
+/// How legs begin on this network.
+struct Sockets {
     dialer: Dialer,
-    ahead: usize,
-    scope: Scope,
-    /// The ready ones, oldest first, and whether a task refills; held for lines.
-    ready: Mutex<Ready>,
-}
-
-#[derive(Default)]
-struct Ready {
-    connections: VecDeque<(Tls, Instant)>,
-    refilling: bool,
+    /// A bare join was answered.
+    bare_passes: AtomicBool,
+    /// A bare join was not answered, or not by a gateway.
+    in_tls: AtomicBool,
 }
 
 impl LegDialer {
-    pub(super) fn tcp(dialer: Dialer, scope: &Scope, ahead: usize) -> Self {
-        let ahead = ahead.min(AHEAD_MAX);
-        let scope = scope.clone();
-        Self(Way::Tcp(Arc::new(Pool { dialer, ahead, scope, ready: Mutex::default() })))
+    pub(super) fn tcp(dialer: Dialer) -> Self {
+        let (bare_passes, in_tls) = (AtomicBool::new(false), AtomicBool::new(false));
+        Self(Way::Tcp(Arc::new(Sockets { dialer, bare_passes, in_tls })))
     }
 
     pub(super) fn quic(connection: quinn::Connection) -> Self {
         Self(Way::Quic(connection))
     }
 
-    /// Says that a leg will be needed soon, so that one stands ready then.
-    pub fn expect(&self) {
-        match &self.0 {
-            Way::Tcp(pool) => Pool::refill(pool),
-            Way::Quic(_) => {}
-        }
-    }
-
-    /// How many legs stand ready now.
-    #[must_use]
-    pub fn standing(&self) -> usize {
-        match &self.0 {
-            Way::Tcp(pool) => pool.ready().connections.len(),
-            Way::Quic(_) => 0,
-        }
-    }
-
-    /// Opens a leg with a join token: one round trip where a connection stands ready.
+    /// Opens a leg with a join token.
     ///
     /// # Errors
     ///
@@ -127,13 +111,59 @@ impl LegDialer {
             Way::Quic(connection) => timeout(JOIN_TIMEOUT, on_quic(connection, token))
                 .await
                 .unwrap_or(Err(JoinError::Timeout)),
-            Way::Tcp(pool) => {
-                let ready = pool.take_ready();
-                Pool::refill(pool);
-                on_tcp(&pool.dialer, ready, token).await
-            }
+            Way::Tcp(sockets) => sockets.open(token).await,
         }
     }
+}
+
+#[cfg(test)]
+impl LegDialer {
+    pub(super) fn are_in_tls(&self) -> bool {
+        matches!(&self.0, Way::Tcp(sockets) if sockets.in_tls.load(Relaxed))
+    }
+}
+
+impl Sockets {
+    async fn open(&self, token: &JoinToken) -> Result<Leg, JoinError> {
+        if !self.in_tls.load(Relaxed) {
+            let passed = self.bare_passes.load(Relaxed);
+            let patience = if passed { JOIN_TIMEOUT } else { FIRST_BARE_TIMEOUT };
+            let tcp = self.dialer.tcp().await.map_err(JoinError::Dial)?;
+            let joined = timeout(patience, bare(tcp, token)).await;
+            match joined.unwrap_or(Err(JoinError::Timeout)) {
+                Err(error) if !passed && error.is_of_the_way() => {
+                    info!(why = one_line(&error), "legs begin inside TLS on this network");
+                    self.in_tls.store(true, Relaxed);
+                }
+                answered => {
+                    self.bare_passes.store(true, Relaxed);
+                    return answered;
+                }
+            }
+        }
+        let tls = self.dialer.tls_over_tcp(Door::Peer).await;
+        let (mut tls, _) = tls.map_err(JoinError::Dial)?;
+        let joined = timeout(JOIN_TIMEOUT, join(&mut tls, token)).await;
+        joined.map_err(|_| JoinError::Timeout)??;
+        step_out(tls).map(Leg::Tcp).ok_or(JoinError::Unexpected)
+    }
+}
+
+impl JoinError {
+    /// Whether something in the way may have said it, and not the gateway.
+    fn is_of_the_way(&self) -> bool {
+        match self {
+            Self::Send(_) | Self::Read(_) | Self::Timeout | Self::Ended | Self::Unexpected => true,
+            Self::Dial(_) | Self::Lost(_) | Self::Refused(_) => false,
+        }
+    }
+}
+
+async fn bare(mut tcp: TcpStream, token: &JoinToken) -> Result<Leg, JoinError> {
+    let prepared = record::prepare(&tcp);
+    prepared.map_err(|error| JoinError::Read(ReadError::Io(error)))?;
+    join(&mut tcp, token).await?;
+    Ok(Leg::Tcp(tcp))
 }
 
 async fn on_quic(connection: &quinn::Connection, token: &JoinToken) -> Result<Leg, JoinError> {
@@ -141,24 +171,6 @@ async fn on_quic(connection: &quinn::Connection, token: &JoinToken) -> Result<Le
     let mut leg = QuicLeg::new(send, recv);
     join(&mut leg, token).await?;
     Ok(Leg::Stream(Box::new(leg)))
-}
-
-/// A connection that stood ready may have been dropped meanwhile; then a new one is tried.
-async fn on_tcp(dialer: &Dialer, ready: Option<Tls>, token: &JoinToken) -> Result<Leg, JoinError> {
-    if let Some(tls) = ready {
-        match join_on(tls, token).await {
-            Err(JoinError::Send(_) | JoinError::Read(_) | JoinError::Ended) => {}
-            answered => return answered,
-        }
-    }
-    let (tls, _) = dialer.tls_over_tcp(Door::Peer).await.map_err(JoinError::Dial)?;
-    join_on(tls, token).await
-}
-
-async fn join_on(mut tls: Tls, token: &JoinToken) -> Result<Leg, JoinError> {
-    let joined = timeout(JOIN_TIMEOUT, join(&mut tls, token)).await;
-    joined.map_err(|_| JoinError::Timeout)??;
-    step_out(tls).map(Leg::Tcp).ok_or(JoinError::Unexpected)
 }
 
 /// Shows the token and reads the answer, and not a byte more.
@@ -179,67 +191,5 @@ where
         Some(Frame::Joined) => Ok(()),
         Some(Frame::JoinRefused(code)) => Err(JoinError::Refused(code)),
         _ => Err(JoinError::Unexpected),
-    }
-}
-
-impl Pool {
-    fn ready(&self) -> MutexGuard<'_, Ready> {
-        self.ready.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The youngest that is not too old.
-    fn take_ready(&self) -> Option<Tls> {
-        let now = Now::read().mono;
-        let (tls, since) = self.ready().connections.pop_back()?;
-        (now.duration_since(since) < READY_TIMEOUT).then_some(tls)
-    }
-
-    /// Starts the task that refills, if none runs.
-    fn refill(pool: &Arc<Self>) {
-        let mut ready = pool.ready();
-        if pool.ahead == 0 || ready.refilling {
-            return;
-        }
-        ready.refilling = true;
-        drop(ready);
-        pool.scope.spawn("legs ahead", keep_ahead(Arc::downgrade(pool), pool.scope.clone()));
-    }
-}
-
-/// Fills the pool once, and empties it again when what is in it has grown old.
-async fn keep_ahead(pool: Weak<Pool>, scope: Scope) {
-    let stop = scope.stop();
-    loop {
-        let Some(strong) = pool.upgrade() else { return };
-        let missing = strong.ready().connections.len() < strong.ahead;
-        if !missing {
-            break;
-        }
-        let dialled = tokio::select! {
-            biased;
-            // Cancel-safe: only observes.
-            () = stop.asked() => break,
-            // Dropped on purpose: nobody needs the connection any more.
-            dialled = strong.dialer.tls_over_tcp(Door::Peer) => dialled,
-        };
-        // Whoever needs a leg meets the fault himself.
-        let Ok((tls, _)) = dialled else { break };
-        strong.ready().connections.push_back((tls, Now::read().mono));
-    }
-    if let Some(strong) = pool.upgrade() {
-        strong.ready().refilling = false;
-    }
-    tokio::select! {
-        biased;
-        // Cancel-safe: only observes.
-        () = stop.asked() => {}
-        // Cancel-safe: a timer.
-        () = tokio::time::sleep(READY_TIMEOUT) => {}
-    }
-    if let Some(strong) = pool.upgrade() {
-        let now = Now::read().mono;
-        let old = |(_, since): &(Tls, Instant)| now.duration_since(*since) >= READY_TIMEOUT;
-        let stopped = stop.is_asked();
-        strong.ready().connections.retain(|ready| !stopped && !old(ready));
     }
 }

@@ -4,11 +4,6 @@ use std::time::Duration;
 
 /// From a connection's first byte to the end of its first frame; then it is dropped.
 pub(super) const ARRIVAL_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a peer's connection may wait, let in, for its first frame, if it is one of
-/// [`PARKED_PER_PEER_MAX`].
-pub(super) const PARKED_TIMEOUT: Duration = Duration::from_secs(60);
-/// Connections of one peer that may wait beyond [`ARRIVAL_TIMEOUT`]; a further one is dropped.
-pub(super) const PARKED_PER_PEER_MAX: u32 = 8;
 /// Handshakes at once, both carriers together; a further connection is dropped.
 pub(super) const HANDSHAKES_MAX: usize = 2_000;
 /// Handshakes at once above which a QUIC client must first show that its address is its own.
@@ -43,8 +38,6 @@ pub struct Limits {
     pub peers: usize,
     /// From a connection's first byte to the end of its first frame.
     pub arrival: Duration,
-    /// How long a few connections of a peer may wait, let in, for their first frame.
-    pub parked: Duration,
 }
 
 impl Default for Limits {
@@ -55,7 +48,6 @@ impl Default for Limits {
             http: HTTP_MAX,
             peers: PEERS_MAX,
             arrival: ARRIVAL_TIMEOUT,
-            parked: PARKED_TIMEOUT,
         }
     }
 }

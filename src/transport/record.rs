@@ -48,14 +48,19 @@ pub(super) struct RecordIo {
     bounded: bool,
 }
 
+/// Sends small writes at once, and notices a peer that vanished in silence.
+pub(super) fn prepare(tcp: &TcpStream) -> io::Result<()> {
+    tcp.set_nodelay(true)?;
+    sockopt::set_socket_keepalive(tcp, true)?;
+    sockopt::set_tcp_keepidle(tcp, KEEPALIVE_IDLE)?;
+    sockopt::set_tcp_keepintvl(tcp, KEEPALIVE_INTERVAL)?;
+    Ok(sockopt::set_tcp_keepcnt(tcp, KEEPALIVE_COUNT)?)
+}
+
 impl RecordIo {
     /// Takes the socket; at most `budget` bytes are read until [`Self::set_budget`] lifts it.
     pub(super) fn new(tcp: TcpStream, budget: Option<usize>) -> io::Result<Self> {
-        tcp.set_nodelay(true)?;
-        sockopt::set_socket_keepalive(&tcp, true)?;
-        sockopt::set_tcp_keepidle(&tcp, KEEPALIVE_IDLE)?;
-        sockopt::set_tcp_keepintvl(&tcp, KEEPALIVE_INTERVAL)?;
-        sockopt::set_tcp_keepcnt(&tcp, KEEPALIVE_COUNT)?;
+        prepare(&tcp)?;
         Ok(Self {
             tcp: Arc::new(tcp),
             header: [0; HEADER_BYTES],

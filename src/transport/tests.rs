@@ -5,8 +5,6 @@ mod trust;
 mod ways;
 mod world;
 
-use std::time::Duration;
-
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use world::{Behaviour, World, copy_through, pattern, token, within};
 
@@ -127,20 +125,6 @@ async fn a_leg_that_is_dropped_mid_way_is_never_taken_for_a_clean_end_on_quic() 
     leg.write_all(b"drop it").await.unwrap();
     let mut got = Vec::new();
     assert!(within(leg.read_to_end(&mut got)).await.is_err());
-}
-
-#[tokio::test]
-async fn legs_stand_ready_ahead_of_need_and_outlive_the_deadline_of_strangers() {
-    let limits = super::Limits { arrival: Duration::from_millis(300), ..super::Limits::default() };
-    let world = World::start_with(Behaviour::Echo, limits).await;
-    let dialled = world.greeted("press-7", CarrierChoice::Tcp).await;
-    dialled.legs.expect();
-    // Past the strangers' deadline, the ready ones are parked at the gateway and still good.
-    tokio::time::sleep(Duration::from_millis(900)).await;
-    assert_eq!(dialled.legs.standing(), 2);
-    let leg = within(dialled.legs.open(&token(1))).await.unwrap();
-    assert_eq!(within(copy_through(leg, b"hello")).await, b"hello");
-    assert_eq!(world.dialled(), 2, "one control connection, and one leg out of those that stood");
 }
 
 #[tokio::test]

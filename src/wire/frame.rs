@@ -11,6 +11,9 @@ pub const HEADER_BYTES: usize = 4;
 
 const VERSION: u8 = 1;
 
+/// What every frame begins with, and no TLS connection: its first byte is 22 (RFC 8446 section 5.1).
+pub const FIRST_BYTE: u8 = VERSION;
+
 /// What a frame carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {

@@ -8,7 +8,7 @@ use super::world::{Heard, SOON, World, is_reset, ping, soon};
 use crate::{
     audit::{EndCause, OfferFault},
     authz::{Reason, Via},
-    broker::{AgentOrder, Options, Refusal, TechnicianNotice, TokenRefused},
+    broker::{AgentOrder, Options, Party, Refusal, TechnicianNotice, TokenRefused},
     ids::{ChannelNo, KeyDigest, PeerId},
     machines::Mode,
     session::{
@@ -73,13 +73,18 @@ async fn a_token_of_another_opens_nothing() {
     world.broker.open_channel(&ana.ear, opened.session.clone(), no, None, None).await;
     let TechnicianNotice::Channel { token, .. } = ana.notice().await else { panic!("no token") };
     let refused = Err(TokenRefused);
-    let (ana_id, key) = (PeerId::Person(id("ana")), KeyDigest([1; 32]));
-    assert_eq!(world.broker.redeem(&token, &PeerId::Person(id("eve")), key).await, refused);
-    assert_eq!(world.broker.redeem(&token, &ana_id, KeyDigest([9; 32])).await, refused);
+    let party = |name: &str, key| Some(Party { peer: PeerId::Person(id(name)), key });
+    let ana_end = party("ana", KeyDigest([1; 32]));
+    let eve_end = party("eve", KeyDigest([1; 32]));
+    assert_eq!(world.broker.redeem(&token, eve_end).await, refused);
+    let other_key = party("ana", KeyDigest([9; 32]));
+    assert_eq!(world.broker.redeem(&token, other_key).await, refused);
     let made_up = JoinToken::new([5; 32]);
-    assert_eq!(world.broker.redeem(&made_up, &ana_id, key).await, refused);
-    assert!(world.broker.redeem(&token, &ana_id, key).await.is_ok());
-    assert_eq!(world.broker.redeem(&token, &ana_id, key).await, refused, "spent");
+    assert_eq!(world.broker.redeem(&made_up, ana_end.clone()).await, refused);
+    assert_eq!(world.broker.redeem(&made_up, None).await, refused);
+    assert!(world.broker.redeem(&token, ana_end.clone()).await.is_ok());
+    assert_eq!(world.broker.redeem(&token, ana_end).await, refused, "spent");
+    assert_eq!(world.broker.redeem(&token, None).await, refused, "spent");
 }
 
 #[tokio::test]

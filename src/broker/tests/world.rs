@@ -13,8 +13,8 @@ use crate::{
     audit::EndCause,
     authz::{Door, Via, Want},
     broker::{
-        AgentAsk, AgentOrder, AgentTicket, Broker, Ear, OpenAsk, Opened, Options, Refusal, Settled,
-        TechnicianNotice,
+        AgentAsk, AgentOrder, AgentTicket, Broker, Ear, OpenAsk, Opened, Options, Party, Refusal,
+        Settled, TechnicianNotice,
     },
     cases::{Case, Kind, State, Switch},
     clock::Now,
@@ -333,7 +333,7 @@ pub(super) async fn join(
     peer: &PeerId,
     key: KeyDigest,
 ) -> Option<TcpStream> {
-    let seat = broker.redeem(token, peer, key).await.ok()?;
+    let seat = broker.redeem(token, Some(Party { peer: peer.clone(), key })).await.ok()?;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (dialled, accepted) =
         tokio::join!(TcpStream::connect(listener.local_addr().unwrap()), listener.accept());

@@ -115,7 +115,7 @@ impl Line {
         terminal: &Terminal,
         scope: &Scope,
     ) -> Result<Self, Failure> {
-        let dialled = dialer.connect(scope).await.map_err(gate::GateError::Dial)?;
+        let dialled = dialer.connect().await.map_err(gate::GateError::Dial)?;
         terminal.detail(format_args!("connected over {}", dialled.carrier));
         let (mut reader, mut writer) = (dialled.reader, dialled.writer);
         let welcome = greet(&mut reader, &mut writer).await?;

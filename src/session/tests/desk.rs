@@ -302,7 +302,11 @@ impl Desk {
             Side::Technician => (technician(), TECHNICIAN_KEY),
             Side::Device => (device(), DEVICE_KEY),
         };
-        self.input(Input::Joined { ask: AskNo(1), token: token.digest(), peer, key })
+        self.input(Input::Joined {
+            ask: AskNo(1),
+            token: token.digest(),
+            by: Some(Party { peer, key }),
+        })
     }
 
     /// The side joins and its leg arrives.

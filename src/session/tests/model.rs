@@ -18,7 +18,7 @@ use crate::{
     audit::{EndCause, OfferFault},
     ids::{ChannelNo, SessionId},
     relay::Tally,
-    session::{AskNo, Command, Input, Lead, Outcome, RelayEnd, Seat, Side},
+    session::{AskNo, Command, Input, Lead, Outcome, Party, RelayEnd, Seat, Side},
 };
 
 /// One thing that may happen, to one of two sessions and four channels.
@@ -229,7 +229,8 @@ impl Play {
             (Side::Technician, true) | (Side::Device, false) => (technician(), TECHNICIAN_KEY),
             (Side::Device, true) | (Side::Technician, false) => (device(), DEVICE_KEY),
         };
-        let commands = self.desk.step(Input::Joined { ask: AskNo(0), token, peer, key });
+        let commands =
+            self.desk.step(Input::Joined { ask: AskNo(0), token, by: Some(Party { peer, key }) });
         let seated = matches!(commands.first(), Some(Command::Seat { .. }));
         assert!(own || !seated, "another peer's token opens nothing");
         self.model.watch(&commands, &self.desk);

@@ -13,7 +13,7 @@ use crate::{
     clock::Wall,
     ids::{ChannelNo, KeyDigest, PeerId},
     machines::{Hosts, Target},
-    session::{AskNo, EarNo, Input, Options, Outcome, Phase, RelayEnd, Side},
+    session::{AskNo, EarNo, Input, Options, Outcome, Party, Phase, RelayEnd, Side},
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -196,7 +196,8 @@ fn a_token_opens_one_leg_of_one_channel_for_one_peer_once() {
         (device(), TECHNICIAN_KEY),
     ];
     for (peer, key) in foreign {
-        desk.input(Input::Joined { ask: AskNo(1), token, peer, key }).expect(&["refuse leg"]);
+        desk.input(Input::Joined { ask: AskNo(1), token, by: Some(Party { peer, key }) })
+            .expect(&["refuse leg"]);
     }
     desk.join("s1", 0, Side::Technician).expect(&["seat s1/0 technician"]);
     desk.join("s1", 0, Side::Technician).expect(&["refuse leg"]);

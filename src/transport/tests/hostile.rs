@@ -18,7 +18,7 @@ use crate::{
 const SHORT: Duration = Duration::from_millis(500);
 
 async fn hasty() -> World {
-    let limits = Limits { arrival: SHORT, parked: SHORT, ..Limits::default() };
+    let limits = Limits { arrival: SHORT, ..Limits::default() };
     World::start_with(Behaviour::Echo, limits).await
 }
 
@@ -76,6 +76,23 @@ async fn an_endless_client_hello_is_cut_at_its_limit() {
 }
 
 #[tokio::test]
+async fn a_bare_connection_says_its_token_and_nothing_else() {
+    let world = hasty().await;
+    let mut longer = vec![1, 2, 0, 33];
+    longer.resize(64, 7);
+    // A control message, a token that is too long, half a token, another kind.
+    for said in [&b"\x01\x01\x00\x02{}"[..], &longer, &[1, 2, 0, 32, 5], &[1, 3, 0, 0]] {
+        let mut tcp = TcpStream::connect(world.address).await.unwrap();
+        tcp.write_all(said).await.unwrap();
+        let mut got = Vec::new();
+        let _ = within(tcp.read_to_end(&mut got)).await;
+        assert_eq!(got, b"", "{said:?}");
+    }
+    others_are_served(&world).await;
+    assert_eq!(world.dialled(), 2, "none of them came further than the door");
+}
+
+#[tokio::test]
 async fn a_first_frame_that_is_none_ends_the_connection() {
     for first in [
         &[9, 1, 0, 0][..],      // a version that is not
@@ -119,28 +136,6 @@ async fn who_does_not_wait_for_joined_is_not_joined() {
     let mut got = Vec::new();
     let _ = within(tls.read_to_end(&mut got)).await;
     assert_eq!(got, b"");
-}
-
-#[tokio::test]
-async fn let_in_and_silent_connections_are_parked_up_to_their_number_and_time() {
-    let limits = Limits { arrival: SHORT, parked: 6 * SHORT, ..Limits::default() };
-    let world = World::start_with(Behaviour::Echo, limits).await;
-    let dialer = world.dialer("press-7", CarrierChoice::Tcp);
-    let mut silent = Vec::new();
-    for _ in 0..12 {
-        silent.push(within(dialer.tls_over_tcp(Door::Peer)).await.unwrap().0);
-    }
-    tokio::time::sleep(3 * SHORT).await;
-    let mut open = 0;
-    for tls in &mut silent {
-        let mut byte = [0];
-        let read = tokio::time::timeout(Duration::from_millis(10), tls.read(&mut byte)).await;
-        open += usize::from(read.is_err());
-    }
-    assert_eq!(open, 8);
-    for tls in &mut silent {
-        ended(tls).await;
-    }
 }
 
 #[tokio::test]

@@ -28,8 +28,8 @@ async fn world_made_at(when: i64) -> World {
     World::with_server(Behaviour::Echo, Limits::default(), ca, &server).await
 }
 
-async fn fault(world: &World, dialer: Dialer) -> TlsFault {
-    match within(dialer.connect(&world.scope)).await {
+async fn fault(dialer: Dialer) -> TlsFault {
+    match within(dialer.connect()).await {
         Err(DialError::Tls { fault, .. }) => fault,
         other => panic!("{other:?}"),
     }
@@ -38,7 +38,7 @@ async fn fault(world: &World, dialer: Dialer) -> TlsFault {
 #[tokio::test]
 async fn a_gateway_whose_certificate_has_ended_is_named_with_both_clocks() {
     let world = world_made_at(-91 * DAY).await;
-    let fault = fault(&world, world.dialer("press-7", CarrierChoice::Tcp)).await;
+    let fault = fault(world.dialer("press-7", CarrierChoice::Tcp)).await;
     assert!(matches!(fault, TlsFault::Expired { until, here } if until < here), "{fault:?}");
     assert!(fault.to_string().contains("the clock here reads 20"), "{fault}");
 }
@@ -46,7 +46,7 @@ async fn a_gateway_whose_certificate_has_ended_is_named_with_both_clocks() {
 #[tokio::test]
 async fn a_gateway_whose_certificate_is_still_to_begin_points_at_the_clock() {
     let world = world_made_at(2 * DAY).await;
-    let fault = fault(&world, world.dialer("press-7", CarrierChoice::Tcp)).await;
+    let fault = fault(world.dialer("press-7", CarrierChoice::Tcp)).await;
     assert!(matches!(fault, TlsFault::NotYetValid { from, here } if from > here), "{fault:?}");
 }
 
@@ -57,7 +57,7 @@ async fn a_gateway_of_another_ca_is_not_believed_on_either_carrier() {
     let trust = Trust::from_pem(other.certificate()).unwrap();
     for choice in [CarrierChoice::Tcp, CarrierChoice::Auto, CarrierChoice::Quic] {
         let tls = PeerTls::new(&trust, Some(&world.identity("press-7"))).unwrap();
-        let fault = fault(&world, Dialer::new(world.options(choice), tls)).await;
+        let fault = fault(Dialer::new(world.options(choice), tls)).await;
         assert_eq!(fault, TlsFault::ForeignCa, "{choice:?}");
     }
 }
@@ -68,7 +68,7 @@ async fn a_gateway_of_another_name_is_not_believed() {
     let ca = Ca::fresh("test CA", now).unwrap();
     let server = ca.server(&["gw.example".into()], now).unwrap();
     let world = World::with_server(Behaviour::Echo, Limits::default(), ca, &server).await;
-    let fault = fault(&world, world.dialer("press-7", CarrierChoice::Tcp)).await;
+    let fault = fault(world.dialer("press-7", CarrierChoice::Tcp)).await;
     assert!(matches!(fault, TlsFault::WrongName { .. }), "{fault:?}");
     assert!(fault.to_string().contains("gw.example"), "{fault}");
 }
@@ -84,7 +84,7 @@ async fn first_read(mut dialled: Dialled) -> TlsFault {
 
 async fn refused(world: &World, identity: &Identity, choice: CarrierChoice) -> TlsFault {
     let dialer = Dialer::new(world.options(choice), world.peer_tls(Some(identity)));
-    match within(dialer.connect(&world.scope)).await {
+    match within(dialer.connect()).await {
         Ok(dialled) => first_read(dialled).await,
         Err(DialError::Tls { fault, .. }) => fault,
         Err(other) => panic!("{other:?}"),
@@ -140,7 +140,7 @@ async fn a_peer_without_a_certificate_is_turned_away_at_the_peers_door() {
 async fn without_an_identity_the_peers_door_is_not_even_dialled() {
     let world = World::start(Behaviour::Echo).await;
     let dialer = Dialer::new(world.options(CarrierChoice::Auto), world.peer_tls(None));
-    let refused = within(dialer.connect(&world.scope)).await;
+    let refused = within(dialer.connect()).await;
     assert!(matches!(refused, Err(DialError::NoIdentity)), "{refused:?}");
 }
 

@@ -67,7 +67,7 @@ async fn control_and_legs_go_through_a_connect_proxy_with_a_password() {
     let world = World::start(Behaviour::Echo).await;
     let port = proxy(&world.scope, Some("YW5uOnMzY3JldA==")).await;
     let dialer = through(&world, port, Some(("ann", "s3cret")));
-    let mut dialled = within(dialer.connect(&world.scope)).await.unwrap();
+    let mut dialled = within(dialer.connect()).await.unwrap();
     greet(&mut dialled).await;
     let leg = within(dialled.legs.open(&token(1))).await.unwrap();
     assert!(matches!(leg, Leg::Tcp(_)));
@@ -79,7 +79,7 @@ async fn control_and_legs_go_through_a_connect_proxy_with_a_password() {
 async fn a_proxy_that_refuses_is_named_with_its_words() {
     let world = World::start(Behaviour::Echo).await;
     let port = proxy(&world.scope, Some("nobody")).await;
-    let refused = within(through(&world, port, None).connect(&world.scope)).await.unwrap_err();
+    let refused = within(through(&world, port, None).connect()).await.unwrap_err();
     assert!(matches!(refused, DialError::ProxyRefused { status: 407, .. }), "{refused:?}");
     assert!(refused.to_string().contains("407 Proxy Authentication Required"), "{refused}");
 }
@@ -94,7 +94,7 @@ async fn a_proxy_that_is_none_is_named() {
         let _ = tcp.write_all(&[b'x'; 20_000]).await;
         let _ = tcp.read(&mut [0; 1_000]).await;
     });
-    let refused = within(through(&world, port, None).connect(&world.scope)).await.unwrap_err();
+    let refused = within(through(&world, port, None).connect()).await.unwrap_err();
     assert!(matches!(refused, DialError::ProxyMalformed { .. }), "{refused:?}");
 }
 
@@ -132,6 +132,46 @@ async fn nat(scope: &Scope, gateway: SocketAddr, mut changes: watch::Receiver<u3
     port
 }
 
+/// A box that passes connections on whose first byte is `passes`, and resets the others. Returns its
+/// port.
+async fn picky(world: &World, passes: fn(u8) -> bool) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let (gateway, scope) = (world.address, world.scope.clone());
+    world.scope.spawn("picky", async move {
+        while let Ok((mut peer, _)) = listener.accept().await {
+            scope.spawn("looked at", async move {
+                let mut first = [0];
+                if peer.peek(&mut first).await.is_ok() && !passes(first[0]) {
+                    crate::relay::reset(&peer);
+                    return;
+                }
+                let mut server = TcpStream::connect(gateway).await.unwrap();
+                let _ = tokio::io::copy_bidirectional(&mut peer, &mut server).await;
+            });
+        }
+    });
+    port
+}
+
+#[tokio::test]
+async fn legs_are_bare_where_the_network_lets_them_and_begin_in_tls_where_only_that_passes() {
+    const TLS: u8 = 22;
+    for passes in [|_| true, |first| first == TLS] {
+        let world = World::start(Behaviour::Echo).await;
+        let port = picky(&world, passes).await;
+        let dialer = dialer_to(&world, port, CarrierChoice::Tcp);
+        let mut dialled = within(dialer.connect()).await.unwrap();
+        greet(&mut dialled).await;
+        for n in 1..4 {
+            let leg = within(dialled.legs.open(&token(n))).await.unwrap();
+            let data = pattern(1 << 18);
+            assert!(within(copy_through(leg, &data)).await == data);
+        }
+        assert_eq!(dialled.legs.are_in_tls(), !passes(crate::wire::FIRST_BYTE));
+    }
+}
+
 fn dialer_to(world: &World, port: u16, carrier: CarrierChoice) -> Dialer {
     let mut options = world.options(carrier);
     options.port = port;
@@ -144,7 +184,7 @@ async fn where_tcp_is_refused_auto_takes_quic() {
     let (_changes, watched) = watch::channel(0);
     let port = nat(&world.scope, world.address, watched).await;
     let dialer = dialer_to(&world, port, CarrierChoice::Auto);
-    let mut dialled = within(dialer.connect(&world.scope)).await.unwrap();
+    let mut dialled = within(dialer.connect()).await.unwrap();
     assert_eq!(dialled.carrier, Carrier::Quic);
     greet(&mut dialled).await;
     let leg = within(dialled.legs.open(&token(1))).await.unwrap();
@@ -169,7 +209,7 @@ async fn where_udp_is_dropped_quic_falls_back_to_tcp_within_5_s() {
     });
     let began = Now::read().mono;
     let dialer = dialer_to(&world, address.port(), CarrierChoice::Quic);
-    let mut dialled = within(dialer.connect(&world.scope)).await.unwrap();
+    let mut dialled = within(dialer.connect()).await.unwrap();
     greet(&mut dialled).await;
     assert_eq!(dialled.carrier, Carrier::Tcp);
     let took = Now::read().mono.duration_since(began);
@@ -180,7 +220,7 @@ async fn where_udp_is_dropped_quic_falls_back_to_tcp_within_5_s() {
 async fn where_nothing_answers_both_carriers_are_named() {
     let world = World::start(Behaviour::Echo).await;
     let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
-    let refused = within(dialer_to(&world, free, CarrierChoice::Auto).connect(&world.scope)).await;
+    let refused = within(dialer_to(&world, free, CarrierChoice::Auto).connect()).await;
     let refused = refused.unwrap_err();
     assert!(matches!(refused, DialError::Neither { .. }), "{refused:?}");
     assert!(refused.to_string().contains("over tcp") && refused.to_string().contains("over quic"));
@@ -192,7 +232,7 @@ async fn on_quic_a_transfer_goes_on_when_the_peers_address_changes() {
     let (changes, watched) = watch::channel(0);
     let port = nat(&world.scope, world.address, watched).await;
     let dialer = dialer_to(&world, port, CarrierChoice::Quic);
-    let mut dialled = within(dialer.connect(&world.scope)).await.unwrap();
+    let mut dialled = within(dialer.connect()).await.unwrap();
     greet(&mut dialled).await;
     let Leg::Stream(stream) = within(dialled.legs.open(&token(1))).await.unwrap() else {
         panic!("not a stream")

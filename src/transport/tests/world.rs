@@ -148,7 +148,6 @@ impl World {
             carrier,
             proxy: None,
             bind: None,
-            legs_ahead: 2,
         }
     }
 
@@ -164,12 +163,12 @@ impl World {
         let identity = self.identity(id);
         self.last_key = Some(identity.digest());
         let dialer = Dialer::new(self.options(carrier), self.peer_tls(Some(&identity)));
-        within(dialer.connect(&self.scope)).await.unwrap()
+        within(dialer.connect()).await.unwrap()
     }
 
     /// A device whose first message was answered.
     pub(super) async fn greeted(&self, id: &str, carrier: CarrierChoice) -> Dialled {
-        let mut dialled = within(self.dialer(id, carrier).connect(&self.scope)).await.unwrap();
+        let mut dialled = within(self.dialer(id, carrier).connect()).await.unwrap();
         greet(&mut dialled).await;
         dialled
     }

@@ -261,7 +261,6 @@ async fn a_clock_far_off_is_named_at_both_ends() {
         carrier: CarrierChoice::Tcp,
         proxy: None,
         bind: None,
-        legs_ahead: 0,
     };
     let request = EnrolRequest {
         protocol: PROTOCOL,
