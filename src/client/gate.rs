@@ -11,8 +11,6 @@ use crate::{
     transport::{self, DialError, DialOptions, Dialer, GatewayUrl},
 };
 
-/// Legs that are kept let in ahead of need: a browser opens about this many at once.
-
 /// Why a gateway was not reached.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum GateError {

@@ -55,12 +55,14 @@ enum State {
 pub(super) struct Flow {
     direction: Direction,
     state: State,
+    /// Bytes that the last buffer held.
+    last: usize,
     pub(super) carried: u64,
 }
 
 impl Flow {
     pub(super) fn new(direction: Direction) -> Self {
-        Self { direction, state: State::Empty { unflushed: false }, carried: 0 }
+        Self { direction, state: State::Empty { unflushed: false }, last: 0, carried: 0 }
     }
 
     /// Moves what can be moved now; ready when this direction has ended.
@@ -78,7 +80,12 @@ impl Flow {
                     State::Empty { unflushed: false }
                 }
                 State::Empty { unflushed: false } => {
-                    ready!(poll_fill(cx, from, to, pools)).map_err(Fault::From)?
+                    let filled = ready!(poll_fill(cx, from, to, pools, self.last));
+                    let filled = filled.map_err(Fault::From)?;
+                    if let State::Buffer { held, .. } = &filled {
+                        self.last = *held;
+                    }
+                    filled
                 }
                 State::Pipe(pipe) => {
                     let moved = ready!(poll_drain(cx, pipe, to)).map_err(Fault::To)?;
@@ -121,6 +128,7 @@ fn poll_fill(
     from: &mut Leg,
     to: &Leg,
     pools: &Pools,
+    last: usize,
 ) -> Poll<io::Result<State>> {
     if let (Leg::Tcp(from), Leg::Tcp(_)) = (&*from, to) {
         ready!(from.poll_read_ready(cx))?;
@@ -129,7 +137,7 @@ fn poll_fill(
             return poll_fill_pipe(cx, pipe, from);
         }
     }
-    let mut buffer = pools.buffer();
+    let mut buffer = pools.buffer(last);
     let mut space = ReadBuf::new(&mut buffer);
     ready!(Pin::new(from).poll_read(cx, &mut space))?;
     let held = space.filled().len();

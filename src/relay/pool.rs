@@ -1,4 +1,8 @@
 //! Pipes and buffers, lent only while they hold bytes.
+//!
+//! A flow borrows a small buffer until it fills one, and a large one for as long as it fills more:
+//! a thousand talkative channels cost a thousand small ones, and bulk has its large ones back as soon
+//! as it is over.
 
 use std::{
     fmt,
@@ -15,11 +19,17 @@ use rustix::{
     pipe::{PipeFlags, fcntl_setpipe_size, pipe_with},
 };
 
-/// What one pipe or buffer holds, in bytes; the most that one direction of a channel holds.
+/// What one pipe or large buffer holds, in bytes; the most that one direction of a channel holds.
 pub(super) const CHUNK_BYTES: usize = 256 * 1024;
 
-/// Buffers kept for the next borrower; more are freed on return. 16 MiB.
-pub(super) const IDLE_BUFFERS_MAX: usize = 64;
+/// What a small buffer holds, in bytes.
+pub(super) const SMALL_BYTES: usize = 16 * 1024;
+
+/// Large buffers kept for the next borrower, 2 MiB in all; more are freed on return.
+pub(super) const IDLE_LARGE_MAX: usize = 8;
+
+/// Small buffers kept for the next borrower, 1 MiB in all; more are freed on return.
+pub(super) const IDLE_SMALL_MAX: usize = 64;
 
 /// Pipes kept for the next borrower; more are closed on return.
 ///
@@ -35,7 +45,8 @@ pub struct Pools(Arc<Inner>);
 
 #[derive(Default)]
 struct Inner {
-    buffers: Mutex<Vec<Box<[u8]>>>,
+    large: Mutex<Vec<Box<[u8]>>>,
+    small: Mutex<Vec<Box<[u8]>>>,
     pipes: Mutex<Vec<Ends>>,
     buffers_lent: AtomicUsize,
     pipes_lent: AtomicUsize,
@@ -54,11 +65,14 @@ impl Pools {
         Self::default()
     }
 
-    /// A buffer of `CHUNK_BYTES` with unspecified content.
+    /// A buffer with unspecified content for a flow that held `last` bytes in its last turn: small,
+    /// or large if that nearly filled a small one.
     #[must_use]
-    pub fn buffer(&self) -> Buffer {
-        let kept = lock(&self.0.buffers).pop();
-        let bytes = kept.unwrap_or_else(|| vec![0; CHUNK_BYTES].into_boxed_slice());
+    pub fn buffer(&self, last: usize) -> Buffer {
+        let large = last > SMALL_BYTES / 4 * 3;
+        let (kept, bytes) =
+            if large { (&self.0.large, CHUNK_BYTES) } else { (&self.0.small, SMALL_BYTES) };
+        let bytes = lock(kept).pop().unwrap_or_else(|| vec![0; bytes].into_boxed_slice());
         self.0.buffers_lent.fetch_add(1, Relaxed);
         Buffer { bytes, home: self.0.clone() }
     }
@@ -133,8 +147,14 @@ impl DerefMut for Buffer {
 impl Drop for Buffer {
     fn drop(&mut self) {
         self.home.buffers_lent.fetch_sub(1, Relaxed);
-        let mut kept = lock(&self.home.buffers);
-        if kept.len() < IDLE_BUFFERS_MAX {
+        let large = self.bytes.len() > SMALL_BYTES;
+        let (home, most) = if large {
+            (&self.home.large, IDLE_LARGE_MAX)
+        } else {
+            (&self.home.small, IDLE_SMALL_MAX)
+        };
+        let mut kept = lock(home);
+        if kept.len() < most {
             kept.push(std::mem::take(&mut self.bytes));
         }
     }
@@ -177,5 +197,24 @@ impl Drop for Pipe {
         if kept.len() < IDLE_PIPES_MAX {
             kept.extend(self.ends.take());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_large_buffer_is_lent_only_for_much_and_few_are_kept() {
+        let pools = Pools::new();
+        for (last, bytes) in [(0, SMALL_BYTES), (SMALL_BYTES / 2, SMALL_BYTES)] {
+            assert_eq!(pools.buffer(last).len(), bytes);
+        }
+        let many: Vec<_> = (0..IDLE_LARGE_MAX + 4).map(|_| pools.buffer(SMALL_BYTES)).collect();
+        assert!(many.iter().all(|buffer| buffer.len() == CHUNK_BYTES));
+        assert_eq!(pools.buffers_lent(), many.len());
+        drop(many);
+        assert_eq!((lock(&pools.0.large).len(), lock(&pools.0.small).len()), (IDLE_LARGE_MAX, 1));
+        assert_eq!(pools.buffers_lent(), 0);
     }
 }

@@ -1,6 +1,7 @@
 //! What lies between a pump and its leg: records on their way out, bytes on their way in.
 //!
-//! Each borrows one pooled buffer while it holds something, and none otherwise. The buffers carry
+//! Each borrows one pooled buffer while it holds something, and none otherwise: a small one until
+//! more comes than that takes. The buffers carry
 //! plaintext for as long as a record is being sealed or delivered.
 
 use std::{
@@ -27,6 +28,10 @@ pub(super) struct Outbox {
     /// The leg took this much of `held`.
     taken: usize,
     held: usize,
+    /// What was held when the leg last took it all.
+    last: usize,
+    /// The least that a buffer must have room for.
+    least: usize,
     unflushed: bool,
     /// Below this number, the other end has everything.
     acknowledged: u64,
@@ -40,15 +45,24 @@ impl Outbox {
             buffer: None,
             taken: 0,
             held: 0,
+            last: 0,
+            least: 0,
             unflushed: false,
             acknowledged: 0,
             pools: pools.clone(),
         }
     }
 
+    /// Whose buffers have room for `bytes` in any case.
+    pub(super) fn with_room_for(mut self, bytes: usize) -> Self {
+        self.least = bytes;
+        self
+    }
+
     /// Where the next record's payload goes, at most `PAYLOAD_BYTES_MAX` long; empty when full.
     pub(super) fn space(&mut self) -> &mut [u8] {
-        let buffer = self.buffer.get_or_insert_with(|| self.pools.buffer());
+        let wanted = self.last.max(self.least);
+        let buffer = self.buffer.get_or_insert_with(|| self.pools.buffer(wanted));
         let first = self.held + HEADER_BYTES;
         let last = buffer.len().saturating_sub(TAG_BYTES).min(first + PAYLOAD_BYTES_MAX);
         buffer.get_mut(first..last).unwrap_or_default()
@@ -93,6 +107,9 @@ impl Outbox {
             self.taken += taken;
             self.unflushed = true;
         }
+        if self.held > 0 {
+            self.last = self.held;
+        }
         (self.taken, self.held) = (0, 0);
         self.buffer = None;
         if self.unflushed {
@@ -129,12 +146,14 @@ pub(super) struct Inbox {
     /// Records below this were opened.
     opened: usize,
     filled: usize,
+    /// What the buffer held when the leg was last read.
+    last: usize,
     pools: Pools,
 }
 
 impl Inbox {
     pub(super) fn new(opener: Opener, pools: &Pools) -> Self {
-        Self { opener, buffer: None, opened: 0, filled: 0, pools: pools.clone() }
+        Self { opener, buffer: None, opened: 0, filled: 0, last: 0, pools: pools.clone() }
     }
 
     /// The number of the record that is expected next.
@@ -167,16 +186,27 @@ impl Inbox {
         cx: &mut Context<'_>,
         leg: &mut Leg,
     ) -> Poll<io::Result<usize>> {
-        let buffer = self.buffer.get_or_insert_with(|| self.pools.buffer());
+        let buffer = self.buffer.get_or_insert_with(|| self.pools.buffer(self.last));
         if self.opened > 0 {
             buffer.copy_within(self.opened..self.filled, 0);
             self.filled -= self.opened;
             self.opened = 0;
         }
+        if self.filled == buffer.len() {
+            // The record is larger than the buffer: at most one of them needs a large one.
+            let mut larger = self.pools.buffer(self.filled);
+            if let (Some(to), Some(from)) = (larger.get_mut(..self.filled), buffer.get(..)) {
+                to.copy_from_slice(from);
+            }
+            *buffer = larger;
+        }
         let mut space = ReadBuf::new(buffer.get_mut(self.filled..).unwrap_or_default());
         let polled = Pin::new(leg).poll_read(cx, &mut space);
         let came = space.filled().len();
         self.filled += came;
+        if came > 0 {
+            self.last = self.filled;
+        }
         if self.filled == 0 {
             self.buffer = None;
         }

@@ -170,7 +170,7 @@ impl<D: DatagramEnd> Pump<D> {
             local,
             leg: Some(leg),
             end: keys.end,
-            outbox: Outbox::new(Sealer::new(keys.send), pools),
+            outbox: Outbox::new(Sealer::new(keys.send), pools).with_room_for(DATAGRAM_BYTES_MAX),
             inbox: Inbox::new(Opener::new(keys.receive), pools),
             said: Said::Open,
             heard_end: false,
