@@ -136,7 +136,7 @@ impl Conversation {
         }
         let (said, queue) = mpsc::channel(SAID_MAX);
         scope.spawn("say", say(writer, queue, closer));
-        let expected = Expected { verifier: papers.verifier, device: papers.device.clone(), nonce };
+        let expected = Expected::new(papers.verifier, papers.device.clone(), nonce);
         agent.is_connected(carrier);
         info!(%carrier, device = %papers.device, gateway = %agent.url(), build = welcome.build, "connected");
         let offers = Offers {

@@ -1,5 +1,7 @@
 //! Whether an offer's warrant is believed: the device checks it by itself.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use crate::{
     clock::Wall,
     ids::{DeviceId, SessionId},
@@ -23,6 +25,14 @@ pub(super) struct Expected {
     pub device: DeviceId,
     /// This connection's.
     pub nonce: String,
+    last: Arc<Mutex<Option<Checked>>>,
+}
+
+/// The warrant whose signature was checked last: a session's channels come with the same one.
+#[derive(Debug)]
+struct Checked {
+    signed: SignedWarrant,
+    says: Warrant,
 }
 
 /// Why a warrant was not believed.
@@ -47,6 +57,10 @@ pub(super) enum Distrust {
 }
 
 impl Expected {
+    pub(super) fn new(verifier: WarrantVerifier, device: DeviceId, nonce: String) -> Self {
+        Self { verifier, device, nonce, last: Arc::default() }
+    }
+
     /// What `signed` says, if all of it is as expected at `wall` on the gateway's clock.
     ///
     /// # Errors
@@ -59,7 +73,7 @@ impl Expected {
         destination: Option<&Destination>,
         wall: Wall,
     ) -> Result<Warrant, Distrust> {
-        let warrant = self.verifier.check(signed).map_err(Distrust::Invalid)?;
+        let warrant = self.check(signed).map_err(Distrust::Invalid)?;
         if warrant.session != *session {
             return Err(Distrust::Session);
         }
@@ -83,6 +97,19 @@ impl Expected {
                 Err(Distrust::Target(wanted.clone()))
             }
             Some(_) | None => Ok(warrant),
+        }
+    }
+
+    /// What `signed` says; its signature is checked unless it is, to the byte, the one before.
+    fn check(&self, signed: &SignedWarrant) -> Result<Warrant, InvalidWarrant> {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*last {
+            Some(checked) if checked.signed == *signed => Ok(checked.says.clone()),
+            Some(_) | None => {
+                let says = self.verifier.check(signed)?;
+                *last = Some(Checked { signed: signed.clone(), says: says.clone() });
+                Ok(says)
+            }
         }
     }
 }
@@ -127,13 +154,13 @@ mod tests {
         Destination { proto: Proto::Tcp, host: "10.0.0.5".into(), port }
     }
 
+    fn expected(verifier: WarrantVerifier) -> Expected {
+        Expected::new(verifier, "press-7".parse().unwrap(), "nonce".into())
+    }
+
     fn believed(warrant: &Warrant, port: u16, wall: Wall) -> Result<Warrant, Distrust> {
         let key = WarrantKey::from_seed(&Secret::new([1; 32])).unwrap();
-        let expected = Expected {
-            verifier: key.verifier(),
-            device: "press-7".parse().unwrap(),
-            nonce: "nonce".into(),
-        };
+        let expected = expected(key.verifier());
         let signed = key.sign(warrant).unwrap();
         expected.believe(&signed, &"s1".parse().unwrap(), Some(&plc(port)), wall)
     }
@@ -148,8 +175,7 @@ mod tests {
         let key = WarrantKey::from_seed(&Secret::new([2; 32])).unwrap();
         let signed = key.sign(&warrant()).unwrap();
         let mine = WarrantKey::from_seed(&Secret::new([1; 32])).unwrap().verifier();
-        let expected =
-            Expected { verifier: mine, device: "press-7".parse().unwrap(), nonce: "nonce".into() };
+        let expected = expected(mine);
         let answer = expected.believe(&signed, &"s1".parse().unwrap(), None, NOW);
         assert!(matches!(answer, Err(Distrust::Invalid(InvalidWarrant::Signature))));
     }
@@ -172,13 +198,27 @@ mod tests {
     }
 
     #[test]
+    fn a_warrant_that_was_believed_once_is_held_against_each_question() {
+        let key = WarrantKey::from_seed(&Secret::new([1; 32])).unwrap();
+        let expected = expected(key.verifier());
+        let signed = key.sign(&warrant()).unwrap();
+        let believe = |session: &str, port, wall| {
+            expected.believe(&signed, &session.parse().unwrap(), Some(&plc(port)), wall)
+        };
+        assert!(believe("s1", 502, NOW).is_ok());
+        assert!(matches!(believe("s1", 503, NOW), Err(Distrust::Target(_))));
+        assert!(matches!(believe("s2", 502, NOW), Err(Distrust::Session)));
+        assert!(matches!(believe("s1", 502, Wall(NOW.0 + 60_000)), Err(Distrust::Ended(_))));
+        let forged = WarrantKey::from_seed(&Secret::new([2; 32])).unwrap().sign(&warrant());
+        let answer = expected.believe(&forged.unwrap(), &"s1".parse().unwrap(), None, NOW);
+        assert!(matches!(answer, Err(Distrust::Invalid(_))));
+        assert!(believe("s1", 502, NOW).is_ok());
+    }
+
+    #[test]
     fn the_handshake_channel_needs_no_target() {
         let key = WarrantKey::from_seed(&Secret::new([1; 32])).unwrap();
-        let expected = Expected {
-            verifier: key.verifier(),
-            device: "press-7".parse().unwrap(),
-            nonce: "nonce".into(),
-        };
+        let expected = expected(key.verifier());
         let signed = key.sign(&warrant()).unwrap();
         assert!(expected.believe(&signed, &"s1".parse().unwrap(), None, NOW).is_ok());
     }

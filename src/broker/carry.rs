@@ -122,7 +122,8 @@ impl Beam {
             return;
         };
         let connection = agent.connection;
-        let warrant = match self.warrant(&session, &agent.nonce, now) {
+        let nonce = agent.nonce.clone();
+        let warrant = match self.warrant(&session, &nonce, now) {
             Ok(warrant) => warrant,
             Err(error) => {
                 error!(%session, %error, "no warrant can be signed");
@@ -137,6 +138,7 @@ impl Beam {
             None => (None, None),
         };
         let order = AgentOrder::Offer { session, channel, warrant, target, destination, token };
+        let Some(agent) = self.agents.get(&device) else { return };
         if agent.orders.try_send(order).is_err() {
             warn!(%device, "does not take its orders: it counts as gone");
             if self.ends.registry.depart(&device, connection) {
@@ -146,14 +148,18 @@ impl Beam {
         }
     }
 
-    /// What the device checks by itself.
+    /// What the device checks by itself; signed once as long as it says the same.
     fn warrant(
-        &self,
+        &mut self,
         session: &SessionId,
         nonce: &str,
         now: Now,
     ) -> Result<SignedWarrant, Unsigned> {
         let view = self.sessions.get(session).ok_or(Unsigned::Gone)?;
+        let strand = self.strands.get_mut(session).ok_or(Unsigned::Gone)?;
+        if let Some(signed) = strand.warrant(nonce, view.expires) {
+            return Ok(signed);
+        }
         let snapshot = view.snapshot;
         let warrant = Warrant {
             session: session.clone(),
@@ -171,7 +177,9 @@ impl Beam {
             issued: now.wall,
             until: view.expires,
         };
-        Ok(self.ends.warrant_key.sign(&warrant)?)
+        let signed = self.ends.warrant_key.sign(&warrant)?;
+        strand.keep_warrant(nonce, warrant.until, signed.clone());
+        Ok(signed)
     }
 
     fn record_started(&self, session: SessionId) {

@@ -7,10 +7,11 @@ use std::{
 };
 
 use crate::{
-    clock::Now,
+    clock::{Now, Wall},
     ids::ChannelNo,
     relay::{Cut, Lease, LeaseKeeper, Leg, Meter, Tally, Terms},
     session::Side,
+    warrant::SignedWarrant,
 };
 
 /// One session's share of the beam.
@@ -24,6 +25,16 @@ pub(super) struct Strand {
     meters: BTreeMap<ChannelNo, Arc<Meter>>,
     /// When a channel that is over last moved a byte.
     newest: Option<Instant>,
+    /// What the device was shown last; good for as long as nothing in it changes.
+    warrant: Option<Shown>,
+}
+
+/// A warrant, for one connection of the device and until one moment.
+#[derive(Debug)]
+struct Shown {
+    nonce: String,
+    until: Wall,
+    signed: SignedWarrant,
 }
 
 impl Strand {
@@ -31,7 +42,14 @@ impl Strand {
     pub(super) fn new(now: Now) -> Self {
         let (keeper, lease) = Lease::begin(now);
         let terms = Terms { lease, cut: Cut::new() };
-        Self { keeper, terms, legs: BTreeMap::new(), meters: BTreeMap::new(), newest: None }
+        Self {
+            keeper,
+            terms,
+            legs: BTreeMap::new(),
+            meters: BTreeMap::new(),
+            newest: None,
+            warrant: None,
+        }
     }
 
     pub(super) fn renew(&self, now: Now) {
@@ -40,6 +58,18 @@ impl Strand {
 
     pub(super) fn terms(&self) -> Terms {
         self.terms.clone()
+    }
+
+    /// The warrant that was signed for this connection and moment, if it is the last.
+    pub(super) fn warrant(&self, nonce: &str, until: Wall) -> Option<SignedWarrant> {
+        let shown = self.warrant.as_ref();
+        let same = shown.filter(|shown| shown.nonce == nonce && shown.until == until);
+        same.map(|shown| shown.signed.clone())
+    }
+
+    /// Keeps what was signed: a session's channels are many, and its warrant is one.
+    pub(super) fn keep_warrant(&mut self, nonce: &str, until: Wall, signed: SignedWarrant) {
+        self.warrant = Some(Shown { nonce: nonce.to_owned(), until, signed });
     }
 
     /// Keeps a leg until its channel begins; a second one in the same place is dropped.
