@@ -13,7 +13,6 @@ use super::{
 use crate::{
     clock::{Now, Wall},
     telemetry::one_line,
-    tls::PeerTls,
     transport::{Carrier, CarrierChoice, Dialer},
 };
 
@@ -77,10 +76,8 @@ async fn reach(options: &Options, papers: &Papers, carrier: Carrier) -> Result<(
     if until <= Now::read().wall {
         return Err(format!("this device's certificate ended at {until}: enrol again"));
     }
-    let tls =
-        PeerTls::new(&papers.trust, Some(&papers.identity)).map_err(|error| one_line(&error))?;
     let url = options.gateway.as_ref().unwrap_or(&papers.url);
-    let dialled = Dialer::new(options.dial(url, choice), tls)
+    let dialled = Dialer::new(options.dial(url, choice), papers.tls.clone())
         .connect()
         .await
         .map_err(|error| one_line(&error))?;

@@ -27,8 +27,7 @@ use crate::{
     relay::Pools,
     secret::Secret,
     tasks::Scope,
-    telemetry::one_line,
-    tls::{PeerTls, TlsFault, TrustError},
+    tls::TlsFault,
     transport::{Carrier, DialError, Dialer, Dialled, GatewayUrl},
 };
 
@@ -301,10 +300,8 @@ async fn connection(agent: &Arc<Agent>, scope: &Scope) -> Left {
 }
 
 async fn dial(agent: &Agent, papers: &Papers) -> Result<Dialled, Left> {
-    let setup = |error: TrustError| Left::Setup(one_line(&error));
-    let tls = PeerTls::new(&papers.trust, Some(&papers.identity)).map_err(setup)?;
     let options = agent.options.dial(&agent.url(), agent.options.carrier);
-    let dialer = Dialer::new(options, tls);
+    let dialer = Dialer::new(options, papers.tls.clone());
     tokio::time::timeout(DIAL_TIMEOUT, dialer.connect())
         .await
         .map_err(|_| Left::Lost(format!("no answer within {} s", DIAL_TIMEOUT.as_secs())))?

@@ -16,7 +16,7 @@ use crate::{
     clock::Wall,
     ids::{DeviceId, GatewayId, PeerId},
     secret::SecretText,
-    tls::{Identity, IdentityError, NewKey, Trust, TrustError},
+    tls::{Identity, IdentityError, NewKey, PeerTls, Trust, TrustError},
     transport::{GatewayUrl, InvalidUrl},
     warrant::WarrantVerifier,
 };
@@ -36,7 +36,9 @@ pub(super) struct Papers {
     pub device: DeviceId,
     pub enrolled: Wall,
     pub identity: Identity,
-    pub trust: Trust,
+    /// Believes the gateway's CA, shows the identity, and remembers the gateway: to be kept from one
+    /// connection to the next, so that only the first costs a full handshake.
+    pub tls: PeerTls,
     pub verifier: WarrantVerifier,
     certificate: String,
     key: SecretText,
@@ -123,13 +125,14 @@ impl Papers {
         let key = URL_SAFE_NO_PAD.decode(&parts.warrant_key).ok();
         let key: [u8; 32] =
             key.and_then(|key| key.try_into().ok()).ok_or(PapersError::WarrantKey)?;
+        let tls = PeerTls::new(&Trust::from_pem(&parts.ca)?, Some(&identity))?;
         Ok(Self {
             url: parts.url,
             gateway: parts.gateway,
             device: parts.device,
             enrolled: parts.enrolled,
             identity,
-            trust: Trust::from_pem(&parts.ca)?,
+            tls,
             verifier: WarrantVerifier::new(key),
             certificate: parts.certificate,
             key: parts.key,

@@ -8,9 +8,12 @@ use std::{
 
 use rustls::{
     ClientConfig, RootCertStore, ServerConfig,
-    crypto::{CryptoProvider, aws_lc_rs},
+    crypto::{
+        CryptoProvider,
+        aws_lc_rs::{self, Ticketer},
+    },
     pki_types::{CertificateDer, pem::PemObject},
-    server::{ClientHello, ResolvesServerCert, WebPkiClientVerifier},
+    server::{ClientHello, NoServerSessionStorage, ResolvesServerCert, WebPkiClientVerifier},
     sign::CertifiedKey,
     version::TLS13,
 };
@@ -153,6 +156,11 @@ impl GatewayTls {
             .with_client_cert_verifier(verifier)
             .with_cert_resolver(Arc::clone(&shown) as Arc<dyn ResolvesServerCert>);
         peer.alpn_protocols = vec![ALPN_PEER.to_vec()];
+        // Sealed into tickets that the peers keep: ten thousand devices come back without a full
+        // handshake, and cost nothing here meanwhile. A key that was revoked since comes no further
+        // than before: the store is asked about it behind every handshake.
+        peer.ticketer = Ticketer::new().map_err(TrustError::Setup)?;
+        peer.session_storage = Arc::new(NoServerSessionStorage {});
         Ok(Self {
             enrol: Arc::new(config(&[ALPN_ENROL])?),
             http: Arc::new(config(&[ALPN_HTTP2, ALPN_HTTP1])?),

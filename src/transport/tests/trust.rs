@@ -2,15 +2,16 @@
 
 use std::{sync::Arc, time::Duration};
 
-use rustls::{ClientConfig, version::TLS13};
+use rustls::{ClientConfig, HandshakeKind, version::TLS13};
+use tokio::io::AsyncWriteExt;
 
-use super::world::{Behaviour, World, within};
+use super::world::{Behaviour, World, greet, within};
 use crate::{
     clock::{Now, Wall},
     ids::PeerId,
-    tls::{ALPN_PEER, Ca, GatewayTls, Identity, PeerTls, TlsFault, Trust, provider},
+    tls::{ALPN_PEER, Ca, Door, GatewayTls, Identity, PeerTls, TlsFault, Trust, provider},
     transport::{CarrierChoice, DialError, Dialer, Dialled, Limits},
-    wire::{AgentSays, GatewayTellsAgent, ReadError},
+    wire::{AgentSays, GatewayTellsAgent, ReadError, put_message},
 };
 
 const DAY: i64 = 86_400_000;
@@ -48,6 +49,23 @@ async fn a_gateway_whose_certificate_is_still_to_begin_points_at_the_clock() {
     let world = world_made_at(2 * DAY).await;
     let fault = fault(world.dialer("press-7", CarrierChoice::Tcp)).await;
     assert!(matches!(fault, TlsFault::NotYetValid { from, here } if from > here), "{fault:?}");
+}
+
+#[tokio::test]
+async fn who_comes_back_needs_no_full_handshake_and_is_known_all_the_same() {
+    let mut world = World::start(Behaviour::Echo).await;
+    let identity = world.identity("press-7");
+    let dialer = Dialer::new(world.options(CarrierChoice::Tcp), world.peer_tls(Some(&identity)));
+    let mut first = within(dialer.connect()).await.unwrap();
+    greet(&mut first).await;
+    let met = within(world.met.recv()).await.unwrap();
+    let (mut tls, _) = within(dialer.tls_over_tcp(Door::Peer)).await.unwrap();
+    assert_eq!(tls.get_ref().1.handshake_kind(), Some(HandshakeKind::Resumed));
+    let mut hello = bytes::BytesMut::new();
+    put_message(&mut hello, &AgentSays::Ping { n: 1 }).unwrap();
+    tls.write_all(&hello).await.unwrap();
+    let again = within(world.met.recv()).await.unwrap();
+    assert_eq!((again.id, again.key), (met.id, met.key));
 }
 
 #[tokio::test]
