@@ -16,6 +16,7 @@
 //! only while the store confirms that nothing newer than the last judgement is known.
 
 mod beam;
+mod caps;
 mod carry;
 mod feed;
 mod handle;
@@ -30,6 +31,7 @@ mod strand;
 mod tests;
 mod words;
 
+pub use caps::Rates;
 pub use handle::Broker;
 pub use words::{
     AgentAsk, AgentOrder, AgentTicket, Counts, Ear, LiveSession, OpenAsk, Opened, Options, Refusal,

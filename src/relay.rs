@@ -20,6 +20,7 @@
 //! * a cut, a lapse, a failure and a dropped future reset both legs: an end that learns of a clean
 //!   close learnt it from the other end.
 
+mod cap;
 mod flow;
 mod leg;
 mod meter;
@@ -29,6 +30,7 @@ mod terms;
 #[cfg(test)]
 pub(crate) mod tests;
 
+pub use cap::Cap;
 pub use leg::{Leg, LegStream, reset};
 pub use meter::{Direction, Meter, Tally};
 pub use pool::{Buffer, Pools};

@@ -12,6 +12,7 @@ use tracing::{info, warn};
 use super::{
     AgentOrder, AgentTicket, Counts, Ear, LiveSession, Options, Settled, TechnicianNotice,
     TokenRefused,
+    caps::Caps,
     handle::Shared,
     news::{Ask, News},
     recorder::Job,
@@ -77,6 +78,7 @@ pub(super) struct Beam {
     pub(super) flows: Vec<Flow>,
     pub(super) flows_due: Option<Instant>,
     pub(super) pools: Pools,
+    caps: Caps,
     pub(super) judges: Arc<Semaphore>,
     asked: u64,
     /// All changes up to this one were handed over.
@@ -113,6 +115,7 @@ enum Woken {
 
 impl Beam {
     pub(super) fn new(options: Options, ends: Ends, now: Now) -> Self {
+        let caps = Caps::new(options.rates);
         let sessions = Sessions::new(options.sessions.clone(), || {
             JoinToken::fresh().inspect_err(|error| warn!(%error, "no join token")).ok()
         });
@@ -130,6 +133,7 @@ impl Beam {
             flows: Vec::new(),
             flows_due: None,
             pools: Pools::new(),
+            caps,
             judges: Arc::new(Semaphore::new(JUDGES_MAX)),
             asked: 0,
             processed: Revision::default(),
@@ -260,7 +264,7 @@ impl Beam {
     ) {
         let decided_on = grant.revision();
         self.ears.insert(ear.no, ear.notices.clone());
-        self.strands.insert(session.clone(), Strand::new(now));
+        self.strands.insert(session.clone(), Strand::new(self.caps.of(&snapshot, now), now));
         self.index.set(&session, objects_of(facts));
         info!(%session, person = %snapshot.person, tunnel = %snapshot.tunnel_name, "granted");
         self.take(Input::Granted { session: session.clone(), grant, snapshot, ear: ear.no }, now);

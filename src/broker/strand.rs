@@ -9,7 +9,7 @@ use std::{
 use crate::{
     clock::{Now, Wall},
     ids::ChannelNo,
-    relay::{Cut, Lease, LeaseKeeper, Leg, Meter, Tally, Terms},
+    relay::{Cap, Cut, Lease, LeaseKeeper, Leg, Meter, Tally, Terms},
     session::Side,
     warrant::SignedWarrant,
 };
@@ -38,10 +38,10 @@ struct Shown {
 }
 
 impl Strand {
-    /// No legs yet, and a lease that begins now.
-    pub(super) fn new(now: Now) -> Self {
+    /// No legs yet, the rates that its bytes share, and a lease that begins now.
+    pub(super) fn new(caps: Vec<Cap>, now: Now) -> Self {
         let (keeper, lease) = Lease::begin(now);
-        let terms = Terms { lease, cut: Cut::new() };
+        let terms = Terms { lease, cut: Cut::new(), caps };
         Self {
             keeper,
             terms,

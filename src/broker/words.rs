@@ -11,6 +11,7 @@ use std::{
 
 use tokio::sync::mpsc;
 
+use super::caps::Rates;
 use crate::{
     audit::{EndCause, OfferFault},
     authz::{Denial, Door, Via, Want},
@@ -32,6 +33,8 @@ pub struct Options {
     pub grace: Duration,
     /// How often the store is asked whether the last judgement still stands.
     pub renew_every: Duration,
+    /// How fast bytes may flow.
+    pub rates: Rates,
 }
 
 impl Default for Options {
@@ -40,6 +43,7 @@ impl Default for Options {
             sessions: session::Options::default(),
             grace: Duration::from_secs(60),
             renew_every: Duration::from_secs(2),
+            rates: Rates::default(),
         }
     }
 }

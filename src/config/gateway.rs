@@ -31,6 +31,9 @@ const DRAIN_RANGE: RangeInclusive<Duration> = Duration::ZERO..=DAY;
 const CONNECTIONS_RANGE: RangeInclusive<u32> = 1..=65_536;
 const SESSIONS_RANGE: RangeInclusive<u32> = 1..=1_024;
 const FREE_DISK_MIB_RANGE: RangeInclusive<u32> = 0..=1_048_576;
+const MBIT_RANGE: RangeInclusive<u32> = 0..=1_000_000;
+/// Bytes a second.
+const MBIT: u64 = 1_000_000 / 8;
 
 /// What goes before the file.
 #[derive(Clone, Debug, Default)]
@@ -89,6 +92,15 @@ fn limits(page: &mut Page, options: &mut Options) {
         page.or("limits.sessions_per_person", *sessions_per_person, parse::integer(SESSIONS_RANGE));
     *sessions_per_device =
         page.or("limits.sessions_per_device", *sessions_per_device, parse::integer(SESSIONS_RANGE));
+    let rates = [
+        ("limits.session_mbit", &mut options.rates.session),
+        ("limits.device_mbit", &mut options.rates.device),
+        ("limits.case_mbit", &mut options.rates.case),
+    ];
+    for (key, rate) in rates {
+        let mbit = page.optional(key, parse::integer(MBIT_RANGE));
+        *rate = mbit.filter(|mbit| *mbit > 0).map(|mbit| u64::from(mbit) * MBIT);
+    }
     if let Some(mib) = page.optional("limits.free_disk_mib", parse::integer(FREE_DISK_MIB_RANGE)) {
         options.free_bytes_min = u64::from(mib) * MIB;
     }
@@ -142,10 +154,18 @@ pub fn shown(options: &Options) -> Vec<(&'static str, String)> {
         ("limits.http_connections", options.http_connections_max.to_string()),
         ("limits.sessions_per_person", options.sessions_per_person.to_string()),
         ("limits.sessions_per_device", options.sessions_per_device.to_string()),
+        ("limits.session_mbit", mbit(options.rates.session)),
+        ("limits.device_mbit", mbit(options.rates.device)),
+        ("limits.case_mbit", mbit(options.rates.case)),
         ("limits.free_disk_mib", (options.free_bytes_min / MIB).to_string()),
         ("ca.key", REDACTED.to_owned()),
         ("warrant.key", REDACTED.to_owned()),
     ]
+}
+
+/// A rate in Mbit/s; 0 is none.
+fn mbit(rate: Option<u64>) -> String {
+    (rate.unwrap_or(0) / MBIT).to_string()
 }
 
 /// A first `gateway.toml`: what must be decided is set, the rest stands as comments with its
@@ -184,6 +204,11 @@ pub fn first(listen: SocketAddr, names: &[String]) -> String {
          # Live sessions at once, of one person and of one device.\n\
          #sessions_per_person = {}\n\
          #sessions_per_device = {}\n\
+         # How fast the bytes of one session, of one device and of one case may flow, in Mbit/s\n\
+         # each way; 0: as fast as they can.\n\
+         #session_mbit = {}\n\
+         #device_mbit = {}\n\
+         #case_mbit = {}\n\
          # Disk space that is kept free for audit records; without it no session starts.\n\
          #free_disk_mib = {}\n",
         defaults.gateway,
@@ -194,6 +219,9 @@ pub fn first(listen: SocketAddr, names: &[String]) -> String {
         defaults.http_connections_max,
         defaults.sessions_per_person,
         defaults.sessions_per_device,
+        mbit(defaults.rates.session),
+        mbit(defaults.rates.device),
+        mbit(defaults.rates.case),
         defaults.free_bytes_min / MIB,
     )
 }
@@ -221,6 +249,12 @@ mod tests {
     #[test]
     fn an_empty_file_means_the_safe_defaults() {
         assert_eq!(options("").unwrap(), Options::new("/srv/caseway/.".into()));
+    }
+
+    #[test]
+    fn rates_are_told_in_mbit_and_zero_is_none() {
+        let rates = options("[limits]\nsession_mbit = 8\ncase_mbit = 0").unwrap().rates;
+        assert_eq!((rates.session, rates.device, rates.case), (Some(1_000_000), None, None));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use super::{files::DataDir, init::first_gateway};
-use crate::ids::GatewayId;
+use crate::{broker::Rates, ids::GatewayId};
 
 /// The port of everything over TLS, and of QUIC.
 pub const PORT_DEFAULT: u16 = 8443;
@@ -33,6 +33,8 @@ pub struct Options {
     pub sessions_per_person: u32,
     /// Live sessions of one device at once; one more is refused with `limit`.
     pub sessions_per_device: u32,
+    /// How fast the bytes of a session, a device and a case may flow.
+    pub rates: Rates,
     /// Disk space kept free for audit; under it nothing starts.
     pub free_bytes_min: u64,
 }
@@ -60,6 +62,7 @@ impl Options {
             session_max: Duration::from_secs(8 * 60 * 60),
             sessions_per_person: 8,
             sessions_per_device: 4,
+            rates: Rates::default(),
             free_bytes_min: 256 * 1024 * 1024,
         }
     }

@@ -187,6 +187,7 @@ fn bind(options: &Options, tls: &GatewayTls) -> Result<Listener, BindError> {
 
 fn broker_options(options: &Options) -> broker::Options {
     broker::Options {
+        rates: options.rates,
         sessions: session::Options {
             last_at_most: options.session_max,
             idle_at_most: options.session_idle,

@@ -10,6 +10,7 @@
 //! ```
 
 use std::{
+    future::Future,
     io,
     pin::Pin,
     task::{Context, Poll, ready},
@@ -19,12 +20,13 @@ use rustix::pipe::{SpliceFlags, splice};
 use tokio::{
     io::{AsyncRead, AsyncWrite, Interest, ReadBuf},
     net::TcpStream,
+    time::{Sleep, sleep_until},
 };
 
 use crate::clock::Now;
 
 use super::{
-    Direction, Leg, Meter, Pools,
+    Cap, Direction, Leg, Meter, Pools,
     pool::{Buffer, CHUNK_BYTES, Pipe},
 };
 
@@ -51,10 +53,19 @@ enum State {
     Ended,
 }
 
+/// What a flow goes by.
+pub(super) struct Rules<'a> {
+    pub(super) meter: &'a Meter,
+    pub(super) caps: &'a [Cap],
+    pub(super) pools: &'a Pools,
+}
+
 /// What one direction does, and what it carried.
 pub(super) struct Flow {
     direction: Direction,
     state: State,
+    /// Runs while a cap is spent.
+    pause: Option<Pin<Box<Sleep>>>,
     /// Bytes that the last buffer held.
     last: usize,
     pub(super) carried: u64,
@@ -62,7 +73,13 @@ pub(super) struct Flow {
 
 impl Flow {
     pub(super) fn new(direction: Direction) -> Self {
-        Self { direction, state: State::Empty { unflushed: false }, last: 0, carried: 0 }
+        Self {
+            direction,
+            state: State::Empty { unflushed: false },
+            pause: None,
+            last: 0,
+            carried: 0,
+        }
     }
 
     /// Moves what can be moved now; ready when this direction has ended.
@@ -70,9 +87,9 @@ impl Flow {
         &mut self,
         cx: &mut Context<'_>,
         (from, to): (&mut Leg, &mut Leg),
-        meter: &Meter,
-        pools: &Pools,
+        rules: &Rules<'_>,
     ) -> Poll<Result<(), Fault>> {
+        let Rules { meter, .. } = rules;
         loop {
             let next = match &mut self.state {
                 State::Empty { unflushed: true } => {
@@ -80,11 +97,10 @@ impl Flow {
                     State::Empty { unflushed: false }
                 }
                 State::Empty { unflushed: false } => {
-                    let filled = ready!(poll_fill(cx, from, to, pools, self.last));
+                    ready!(self.poll_pause(cx, rules.caps));
+                    let filled = ready!(poll_fill(cx, from, to, rules, self.last));
                     let filled = filled.map_err(Fault::From)?;
-                    if let State::Buffer { held, .. } = &filled {
-                        self.last = *held;
-                    }
+                    self.filled(&filled, rules.caps);
                     filled
                 }
                 State::Pipe(pipe) => {
@@ -122,23 +138,59 @@ impl Flow {
     }
 }
 
+impl Flow {
+    /// Ready when no cap is spent.
+    fn poll_pause(&mut self, cx: &mut Context<'_>, caps: &[Cap]) -> Poll<()> {
+        if caps.is_empty() {
+            return Poll::Ready(());
+        }
+        loop {
+            if let Some(pause) = &mut self.pause {
+                ready!(pause.as_mut().poll(cx));
+                self.pause = None;
+            }
+            let now = Now::read();
+            let until = caps.iter().filter_map(|cap| cap.wait(self.direction, now)).max();
+            let Some(until) = until else { return Poll::Ready(()) };
+            self.pause = Some(Box::pin(sleep_until(until.into())));
+        }
+    }
+
+    /// Notes what is held now.
+    fn filled(&mut self, state: &State, caps: &[Cap]) {
+        let held = match state {
+            State::Pipe(pipe) => pipe.held,
+            State::Buffer { held, .. } => {
+                self.last = *held;
+                *held
+            }
+            State::Empty { .. } | State::Ending | State::Ended => return,
+        };
+        for cap in caps {
+            cap.took(self.direction, held);
+        }
+    }
+}
+
 /// Waits for input, then holds some of it: in a pipe between two sockets, else in a buffer.
 fn poll_fill(
     cx: &mut Context<'_>,
     from: &mut Leg,
     to: &Leg,
-    pools: &Pools,
+    rules: &Rules<'_>,
     last: usize,
 ) -> Poll<io::Result<State>> {
+    let most = rules.caps.iter().map(Cap::burst).min().unwrap_or(CHUNK_BYTES);
     if let (Leg::Tcp(from), Leg::Tcp(_)) = (&*from, to) {
         ready!(from.poll_read_ready(cx))?;
         // No descriptor left for a pipe: copying needs none.
-        if let Ok(pipe) = pools.pipe() {
-            return poll_fill_pipe(cx, pipe, from);
+        if let Ok(pipe) = rules.pools.pipe() {
+            return poll_fill_pipe(cx, pipe, from, most);
         }
     }
-    let mut buffer = pools.buffer(last);
-    let mut space = ReadBuf::new(&mut buffer);
+    let mut buffer = rules.pools.buffer(last);
+    let most = most.min(buffer.len());
+    let mut space = ReadBuf::new(buffer.get_mut(..most).unwrap_or_default());
     ready!(Pin::new(from).poll_read(cx, &mut space))?;
     let held = space.filled().len();
     Poll::Ready(Ok(if held == 0 { State::Ending } else { State::Buffer { buffer, sent: 0, held } }))
@@ -148,11 +200,12 @@ fn poll_fill_pipe(
     cx: &mut Context<'_>,
     mut pipe: Pipe,
     from: &TcpStream,
+    most: usize,
 ) -> Poll<io::Result<State>> {
     loop {
         ready!(from.poll_read_ready(cx))?;
         let moved = from.try_io(Interest::READABLE, || {
-            Ok(splice(from, None, pipe.write()?, None, CHUNK_BYTES, flags())?)
+            Ok(splice(from, None, pipe.write()?, None, most, flags())?)
         });
         match moved {
             Ok(0) => return Poll::Ready(Ok(State::Ending)),

@@ -7,8 +7,8 @@ use std::{
 };
 
 use super::{
-    Direction, Leg, Meter, Pools, Terms,
-    flow::{Fault, Flow},
+    Cap, Direction, Leg, Meter, Pools, Terms,
+    flow::{Fault, Flow, Rules},
 };
 
 /// Whose leg.
@@ -59,7 +59,7 @@ pub async fn splice(
         // Cancel-safe: only observes.
         () = terms.lease.lapsed() => How::LeaseLapsed,
         // Dropped on purpose with what it holds: the legs are reset below.
-        how = poll_fn(|cx| channel.poll(cx, meter, pools)) => how,
+        how = poll_fn(|cx| channel.poll(cx, meter, &terms.caps, pools)) => how,
     };
     channel.finish(how)
 }
@@ -82,9 +82,16 @@ impl Channel {
         }
     }
 
-    fn poll(&mut self, cx: &mut Context<'_>, meter: &Meter, pools: &Pools) -> Poll<How> {
+    fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        meter: &Meter,
+        caps: &[Cap],
+        pools: &Pools,
+    ) -> Poll<How> {
+        let rules = Rules { meter, caps, pools };
         let Some((technician, device)) = &mut self.legs else { return Poll::Ready(How::Closed) };
-        let up = match self.up.poll(cx, (technician, device), meter, pools) {
+        let up = match self.up.poll(cx, (technician, device), &rules) {
             Poll::Ready(Err(Fault::From(error))) => {
                 return Poll::Ready(How::Failed(Side::Technician, error));
             }
@@ -94,7 +101,7 @@ impl Channel {
             Poll::Ready(Ok(())) => true,
             Poll::Pending => false,
         };
-        match self.down.poll(cx, (device, technician), meter, pools) {
+        match self.down.poll(cx, (device, technician), &rules) {
             Poll::Ready(Err(Fault::From(error))) => Poll::Ready(How::Failed(Side::Device, error)),
             Poll::Ready(Err(Fault::To(error))) => Poll::Ready(How::Failed(Side::Technician, error)),
             Poll::Ready(Ok(())) if up => Poll::Ready(How::Closed),

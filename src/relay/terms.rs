@@ -7,6 +7,7 @@ use std::{
 
 use tokio_util::sync::CancellationToken;
 
+use super::Cap;
 use crate::clock::{self, Now};
 
 /// How long a lease holds after it was last renewed.
@@ -16,11 +17,13 @@ use crate::clock::{self, Now};
 /// architecture.md section 3: renewed every 2 s, so that four lost renewals end a splice.
 pub const LEASE_TTL: Duration = Duration::from_secs(10);
 
-/// Both conditions under which a splice runs.
+/// The conditions under which a splice runs.
 #[derive(Clone, Debug)]
 pub struct Terms {
     pub lease: Lease,
     pub cut: Cut,
+    /// Rates that it shares with others; none, and it is as fast as its legs.
+    pub caps: Vec<Cap>,
 }
 
 /// Says "now" to everyone who looks, whenever they look.

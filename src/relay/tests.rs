@@ -84,8 +84,12 @@ pub(crate) struct Running {
 }
 
 pub(crate) fn run(technician: Leg, device: Leg) -> Running {
+    run_capped(technician, device, Vec::new())
+}
+
+fn run_capped(technician: Leg, device: Leg, caps: Vec<Cap>) -> Running {
     let (keeper, lease) = Lease::begin(Now::read());
-    let terms = Terms { lease, cut: Cut::new() };
+    let terms = Terms { lease, cut: Cut::new(), caps };
     let (meter, pools) = (Arc::new(Meter::new(Now::read())), Pools::new());
     let scope = Scope::new("relay");
     let (done, spliced) = tokio::sync::oneshot::channel();
@@ -143,6 +147,44 @@ async fn an_idle_channel_holds_neither_pipe_nor_buffer() {
     .await
     .unwrap();
     assert_eq!(in_kernel.pools.buffers_lent(), 0);
+}
+
+/// How long it takes until `bytes` have gone down a capped channel, and whether they were all there.
+async fn time_down(legs: [(Leg, TcpStream); 2], caps: Vec<Cap>, bytes: usize) -> Duration {
+    let [(technician, ana), (device, mut press)] = legs;
+    let running = run_capped(technician, device, caps);
+    let began = Now::read();
+    let said = async {
+        press.write_all(&vec![7; bytes]).await.unwrap();
+        press.shutdown().await.unwrap();
+        press
+    };
+    let mut ana = ana;
+    let mut heard = Vec::new();
+    let (press, read) = tokio::join!(said, ana.read_to_end(&mut heard));
+    read.unwrap();
+    assert_eq!(heard.len(), bytes);
+    drop((press, ana, running));
+    Now::read().mono - began.mono
+}
+
+async fn legs() -> [(Leg, TcpStream); 2] {
+    let ((ana, technician), (device, press)) = (sockets().await, sockets().await);
+    [(Leg::Tcp(technician), ana), (Leg::Tcp(device), press)]
+}
+
+#[tokio::test]
+async fn a_cap_holds_the_channels_that_share_it_together_to_its_rate() {
+    const BYTES: usize = 400_000;
+    let uncapped = time_down(legs().await, Vec::new(), BYTES).await;
+    let cap = Cap::new(2_000_000, Now::read());
+    let (one, other) = tokio::join!(
+        time_down(legs().await, vec![cap.clone()], BYTES),
+        time_down(legs().await, vec![cap.clone()], BYTES),
+    );
+    // Together 800,000 bytes at 2,000,000 a second; the rate is a bound, never a promise.
+    assert!(one.max(other) >= Duration::from_millis(350), "{one:?} {other:?}");
+    assert!(uncapped < one.max(other), "{uncapped:?}");
 }
 
 #[tokio::test]
