@@ -38,7 +38,7 @@ pub use connection::{
 };
 pub use dial::{CarrierChoice, DialError, DialOptions, Dialer, Dialled, EnrolError, HttpProxy};
 pub use legs::{JoinError, LegDialer};
-pub use limits::Limits;
+pub use limits::{Limits, raise_open_files};
 pub use listen::{Arrivals, BindError, ListenOptions, Listener, PeerArrival};
 pub use stream::TlsStream;
 pub use url::{GATEWAY_PORT_DEFAULT, GatewayUrl, InvalidUrl, authority, split_host};

@@ -28,7 +28,7 @@ use crate::{
     secret::Secret,
     tasks::Scope,
     tls::TlsFault,
-    transport::{Carrier, DialError, Dialer, Dialled, GatewayUrl},
+    transport::{Carrier, DialError, Dialer, Dialled, GatewayUrl, raise_open_files},
 };
 
 /// How long one dial may take over both carriers.
@@ -88,6 +88,7 @@ pub(super) struct Agent {
 /// [`AgentError`], before anything was dialled. A gateway that cannot be reached is not an error:
 /// the agent dials on.
 pub async fn run(options: Options, scope: &Scope) -> Result<(), AgentError> {
+    raise_open_files();
     let own = scope.child("agent");
     let _held = hold(&options)?;
     let agent = Agent::new(options).await?;

@@ -41,6 +41,7 @@ use super::{
 use crate::{
     ids::{AssetId, CaseId, Name},
     tasks::Scope,
+    transport::raise_open_files,
 };
 
 /// How long the tasks of a session may take to leave once it is over.
@@ -127,6 +128,8 @@ impl Here {
         let terminal = if then.runs_a_program() {
             self.terminal.beside_a_program()
         } else {
+            // A program would inherit it, and few expect it.
+            raise_open_files();
             self.terminal.clone()
         };
         let scope = Scope::new("open");

@@ -95,6 +95,7 @@ struct Keys {
 ///
 /// When the data directory, the certificates or the address cannot be used; nothing runs then.
 pub async fn start(options: Options, scope: &Scope) -> Result<Running, StartError> {
+    transport::raise_open_files();
     let dir = DataDir::new(options.dir.clone());
     let keys = keys(&dir, &options.names)?;
     let warrant_key = Arc::new(dir.warrant_key()?);

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
 /// From a connection's first byte to the end of its first frame; then it is dropped.
 pub(super) const ARRIVAL_TIMEOUT: Duration = Duration::from_secs(10);
 /// Handshakes at once, both carriers together; a further connection is dropped.
@@ -24,6 +26,14 @@ pub(super) const PEERS_MAX: usize = 65_536;
 pub(super) const ARRIVALS_QUEUED: usize = 256;
 /// What is read of a TCP connection until its ClientHello is whole, in bytes.
 pub(super) const CLIENT_HELLO_BYTES_MAX: usize = 16_384;
+
+/// Lets this process open as many files as the system permits it: each leg is one, and the usual
+/// soft limit of 1,024 is for programs that use `select(2)`.
+pub fn raise_open_files() {
+    let limit = getrlimit(Resource::Nofile);
+    // Fails only where somebody forbade it; then channels beyond the limit are refused.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
+}
 
 /// The limits of one port that may be set.
 #[derive(Clone, Debug, PartialEq, Eq)]
