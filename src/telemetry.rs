@@ -1,14 +1,19 @@
 //! What diagnostics look like: logs, set up once by a door, and an error on one line.
 //!
-//! Diagnostics go to stderr, so that stdout carries data alone. `CASEWAY_LOG` is an
-//! [`EnvFilter`] and, where it is set, goes before what the command line says.
+//! Diagnostics go to stderr, so that stdout carries data alone. `CASEWAY_LOG` is a list such as
+//! `warn,caseway=debug` ([`Targets`]) and, where it is set, goes before what the command line says.
 
 use std::{
     error::Error,
     io::{self, IsTerminal},
 };
 
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::{
+    filter::{LevelFilter, Targets},
+    fmt,
+    layer::SubscriberExt,
+    util::SubscriberInitExt,
+};
 
 /// How much is logged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -36,27 +41,38 @@ impl Verbosity {
         steps.into_iter().filter(|step| *step >= base).nth(verbose.into()).unwrap_or(Self::Trace)
     }
 
-    fn filter(self) -> &'static str {
+    /// What we say ourselves.
+    fn ours(self) -> LevelFilter {
         match self {
-            Self::Quiet => "error",
-            Self::Normal => "warn",
-            Self::Events => "warn,caseway=info",
-            Self::Detail => "info,caseway=debug",
-            Self::Trace => "debug,caseway=trace",
+            Self::Quiet => LevelFilter::ERROR,
+            Self::Normal => LevelFilter::WARN,
+            Self::Events => LevelFilter::INFO,
+            Self::Detail => LevelFilter::DEBUG,
+            Self::Trace => LevelFilter::TRACE,
+        }
+    }
+
+    /// What the libraries say.
+    fn others(self) -> LevelFilter {
+        match self {
+            Self::Quiet => LevelFilter::ERROR,
+            Self::Normal | Self::Events => LevelFilter::WARN,
+            Self::Detail => LevelFilter::INFO,
+            Self::Trace => LevelFilter::DEBUG,
         }
     }
 }
 
 /// Starts logging to stderr. A second start in one process changes nothing.
 pub fn start(verbosity: Verbosity) {
-    let filter = EnvFilter::try_from_env("CASEWAY_LOG")
-        .unwrap_or_else(|_| EnvFilter::new(verbosity.filter()));
-    let _ = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    let told = std::env::var("CASEWAY_LOG").ok().and_then(|list| list.parse::<Targets>().ok());
+    let ours =
+        || Targets::new().with_default(verbosity.others()).with_target("caseway", verbosity.ours());
+    let lines = fmt::layer()
         .with_writer(io::stderr)
         .with_ansi(io::stderr().is_terminal())
-        .with_target(false)
-        .try_init();
+        .with_target(false);
+    let _ = tracing_subscriber::registry().with(lines).with(told.unwrap_or_else(ours)).try_init();
 }
 
 /// An error with its sources, without saying the same twice: some put their source into their own
