@@ -170,6 +170,40 @@ mod tests {
     }
 
     #[test]
+    fn an_unknown_address_opens_20_connections_a_second_by_default() {
+        let port = Admission::new(Limits::default());
+        let now = crate::clock::Now::read().mono;
+        let a: IpAddr = "192.0.2.1".parse().unwrap();
+        assert!((0..20).all(|_| port.count(a, now)));
+        assert!(!port.count(a, now));
+    }
+
+    #[test]
+    fn addresses_are_to_be_proven_from_500_handshakes_on_and_2_000_are_the_most() {
+        let port = Admission::new(Limits::default());
+        let now = crate::clock::Now::read().mono;
+        let here: IpAddr = "127.0.0.1".parse().unwrap();
+        let mut running: Vec<_> = (0..499).map(|_| port.handshake(here, now).unwrap()).collect();
+        assert!(!port.is_busy());
+        running.extend((499..2_000).map(|_| port.handshake(here, now).unwrap()));
+        assert!(port.is_busy());
+        assert!(port.handshake(here, now).is_none());
+        running.truncate(499);
+        assert!(!port.is_busy() && port.handshake(here, now).is_some());
+    }
+
+    #[test]
+    fn each_door_has_its_places_and_no_more() {
+        let port = Admission::new(Limits { http: 3, peers: 2, ..Limits::default() });
+        for (door, places) in [(Door::Enrol, 32), (Door::Http, 3), (Door::Peer, 2)] {
+            let mut taken: Vec<_> = (0..places).map(|_| port.place(door).unwrap()).collect();
+            assert!(port.place(door).is_none(), "{door:?}");
+            taken.pop();
+            assert!(port.place(door).is_some(), "{door:?}");
+        }
+    }
+
+    #[test]
     fn an_ipv6_site_is_one_address_and_a_mapped_one_is_its_ipv4() {
         let block = |text: &str| block_of(text.parse().unwrap());
         assert_eq!(block("2001:db8:1:200::1"), block("2001:db8:1:2ff::9"));

@@ -157,7 +157,12 @@ async fn a_device_gets_its_first_certificate_with_a_token_and_no_other_paper() {
 
 #[test]
 fn the_limits_of_quic_are_those_of_the_plan() {
-    let text = format!("{:?}", super::quic::server_transport());
+    let now = crate::clock::Now::read().wall;
+    let ca = crate::tls::Ca::fresh("test CA", now).unwrap();
+    let server = ca.server(&["localhost".into()], now).unwrap();
+    let trust = crate::tls::Trust::from_pem(ca.certificate()).unwrap();
+    let tls = crate::tls::GatewayTls::new(&server, &trust).unwrap();
+    let text = format!("{:?}", super::quic::server_config(&tls).unwrap());
     let says = |field: &str, value: String| {
         assert!(text.contains(&format!("{field}: {value}")), "{field} {value} in {text}");
     };
@@ -167,6 +172,12 @@ fn the_limits_of_quic_are_those_of_the_plan() {
     says("receive_window", 65_536.to_string());
     says("keep_alive_interval", "Some(5s)".into());
     says("max_idle_timeout", "Some(15000)".into());
+    says("migration", "true".into());
+    says("max_incoming", "1024".into());
+    says("incoming_buffer_size", "65536".into());
+    says("incoming_buffer_size_total", (16 << 20).to_string());
+    says("send_window", (16 << 20).to_string());
+    says("datagram_receive_buffer_size", "None".into());
     assert_eq!(super::quic::WINDOW, 32 << 20);
     assert_eq!(super::quic::STREAMS_MAX, 256);
 }
