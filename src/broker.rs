@@ -34,8 +34,8 @@ mod words;
 pub use caps::Rates;
 pub use handle::Broker;
 pub use words::{
-    AgentAsk, AgentOrder, AgentTicket, Counts, Ear, LiveSession, OpenAsk, Opened, Options, Refusal,
-    Settled, TechnicianNotice, TokenRefused,
+    AgentAsk, AgentOrder, AgentTicket, Counts, Ear, LiveSession, Offer, OpenAsk, Opened, Options,
+    Refusal, Settled, TechnicianNotice, TokenRefused,
 };
 
 pub use crate::session::{Party, Seat};

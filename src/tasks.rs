@@ -9,8 +9,8 @@
 
 use std::{future::Future, time::Duration};
 
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tracing::{Instrument, debug, info_span};
+use tokio_util::{future::FutureExt, sync::CancellationToken, task::TaskTracker};
+use tracing::{Instrument, info_span};
 
 /// Tasks that start, stop and end together.
 #[derive(Clone, Debug)]
@@ -74,21 +74,11 @@ impl Scope {
     where
         W: Future<Output = ()> + Send + 'static,
     {
-        let cut = self.cut.clone();
         let span = info_span!("task", scope = self.name, name);
+        // An async block around `work` would hold it twice: thousands of tasks are idle channels.
+        let work = work.with_cancellation_token_owned(self.cut.clone()).instrument(span);
         #[expect(clippy::disallowed_methods, reason = "the one place where tasks are born")]
-        self.running.spawn(
-            async move {
-                tokio::select! {
-                    biased;
-                    // Cancel-safe: only observes.
-                    () = cut.cancelled() => debug!("cut"),
-                    // Dropped on purpose when cut.
-                    () = work => {}
-                }
-            }
-            .instrument(span),
-        );
+        self.running.spawn(work);
     }
 
     /// Asks all tasks to finish, without waiting for them.

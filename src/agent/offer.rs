@@ -187,7 +187,7 @@ impl Offers {
             return Err(Refusal::LocalSwitch);
         }
         match work.destination {
-            None => self.shake(&work.warrant, &work.token, place).await,
+            None => Box::pin(self.shake(&work.warrant, &work.token, place)).await,
             Some(destination) => self.lead(work.channel, destination, &work.token, place).await,
         }
     }
@@ -228,7 +228,7 @@ impl Offers {
             .map_err(|_| Refusal::NoKeys)?
             .channel(channel)
             .map_err(Refusal::Spent)?;
-        let reached = reach(&destination, &self.agent.options.ceiling)
+        let reached = Box::pin(reach(&destination, &self.agent.options.ceiling))
             .await
             .map_err(|why| Refusal::Unreached { destination: destination.clone(), why })?;
         let leg = self.join(token).await?;

@@ -4,7 +4,9 @@ use std::time::{Duration, Instant};
 
 use tracing::{error, info, warn};
 
-use super::{AgentOrder, TechnicianNotice, TokenRefused, beam::Beam, news::News, recorder::Job};
+use super::{
+    AgentOrder, Offer, TechnicianNotice, TokenRefused, beam::Beam, news::News, recorder::Job,
+};
 use crate::{
     audit::{Flow, OfferFault},
     clock::Now,
@@ -137,7 +139,8 @@ impl Beam {
             Some(Lead { target, destination }) => (Some(target), Some(destination)),
             None => (None, None),
         };
-        let order = AgentOrder::Offer { session, channel, warrant, target, destination, token };
+        let offer = Offer { session, channel, warrant, target, destination, token };
+        let order = AgentOrder::Offer(Box::new(offer));
         let Some(agent) = self.agents.get(&device) else { return };
         if agent.orders.try_send(order).is_err() {
             warn!(%device, "does not take its orders: it counts as gone");

@@ -94,15 +94,7 @@ pub enum TechnicianNotice {
 /// What an agent is told.
 #[derive(Debug)]
 pub enum AgentOrder {
-    /// Connect the destination, then join with the token. Channel 0 has none.
-    Offer {
-        session: SessionId,
-        channel: ChannelNo,
-        warrant: SignedWarrant,
-        target: Option<Name>,
-        destination: Option<Destination>,
-        token: JoinToken,
-    },
+    Offer(Box<Offer>),
     Ended {
         session: SessionId,
         cause: EndCause,
@@ -112,6 +104,17 @@ pub enum AgentOrder {
     Restarting {
         reconnect_in: Duration,
     },
+}
+
+/// Connect the destination, then join with the token. Channel 0 has no destination.
+#[derive(Debug)]
+pub struct Offer {
+    pub session: SessionId,
+    pub channel: ChannelNo,
+    pub warrant: SignedWarrant,
+    pub target: Option<Name>,
+    pub destination: Option<Destination>,
+    pub token: JoinToken,
 }
 
 /// "May I open this tunnel?"

@@ -8,12 +8,12 @@ use super::{
     Desk, OUTBOX_MAX, SILENCE_MAX,
     admission::{self, PeerError, Turned},
     enrolment,
-    outbox::{goodbye, queue, tell},
+    outbox::{Outbox, goodbye, queue, tell},
     present::is_let_in,
 };
 use crate::{
     audit::{Actor, Entry, Event},
-    broker::{AgentAsk, AgentOrder, AgentTicket},
+    broker::{AgentAsk, AgentOrder, AgentTicket, Offer},
     clock::Now,
     ids::DeviceId,
     transport::{Connection, Peer},
@@ -30,7 +30,8 @@ pub(super) async fn attend(
     device: DeviceId,
     mut connection: Connection,
 ) -> Result<(), PeerError> {
-    let hello = match admit(desk, &mut connection).await? {
+    // Boxed, here and below: a connection is idle for days, and keeps no room for what is rare.
+    let hello = match Box::pin(admit(desk, &mut connection)).await? {
         Ok(hello) => hello,
         Err(turned) => {
             info!(reason = %turned, "agent turned away");
@@ -38,7 +39,7 @@ pub(super) async fn attend(
                 code: turned.code().to_owned(),
                 detail: turned.to_string(),
             };
-            goodbye(&mut connection.writer, &message).await.map_err(PeerError::Send)?;
+            Box::pin(goodbye(&mut connection.writer, &message)).await.map_err(PeerError::Send)?;
             return Err(PeerError::TurnedAway(turned));
         }
     };
@@ -56,9 +57,9 @@ pub(super) async fn attend(
         remote: peer.remote,
         orders,
     };
-    let ticket = desk.broker.agent_arrived(ask).await;
+    let ticket = Box::pin(desk.broker.agent_arrived(ask)).await;
     info!(remote = %peer.remote, build = hello.build, "device online");
-    note(desk, &device, &peer, Event::DeviceOnline).await;
+    Box::pin(note(desk, &device, &peer, Event::DeviceOnline)).await;
     let is_last = |message: &GatewayTellsAgent| matches!(message, GatewayTellsAgent::Replaced);
     let ended = tokio::select! {
         biased;
@@ -67,9 +68,9 @@ pub(super) async fn attend(
         ended = tell(&mut writer, inbox, |n| GatewayTellsAgent::Ping { n }, is_last) => ended,
         ended = carry(received, &outbox) => ended,
     };
-    desk.broker.agent_departed(&ticket).await;
+    Box::pin(desk.broker.agent_departed(&ticket)).await;
     info!("device offline");
-    note(desk, &device, &peer, Event::DeviceOffline).await;
+    Box::pin(note(desk, &device, &peer, Event::DeviceOffline)).await;
     ended
 }
 
@@ -101,7 +102,7 @@ async fn listen(
     ticket: &AgentTicket,
     peer: &Peer,
     reader: &mut ControlReader,
-    outbox: &mpsc::Sender<GatewayTellsAgent>,
+    outbox: &Outbox<GatewayTellsAgent>,
 ) -> Result<(), PeerError> {
     loop {
         let heard = timeout(SILENCE_MAX, reader.next::<AgentSays>()).await;
@@ -114,17 +115,18 @@ async fn listen(
             AgentSays::Pong { .. } => {}
             AgentSays::LocalSwitch { allows } => {
                 info!(allows, "local switch");
-                desk.broker.local_switch(ticket, allows).await;
+                Box::pin(desk.broker.local_switch(ticket, allows)).await;
             }
             AgentSays::Refused { session, channel, fault, detail } => {
                 debug!(%session, %channel, ?fault, detail, "offer refused");
-                desk.broker.offer_refused(ticket, session, channel, fault, detail).await;
+                let refused = desk.broker.offer_refused(ticket, session, channel, fault, detail);
+                Box::pin(refused).await;
             }
             AgentSays::Renew { csr } => {
                 let renewed = enrolment::renew(desk, ticket.device(), peer.key, &csr);
                 let answer = match renewed {
                     Ok(certificate) => {
-                        note(desk, ticket.device(), peer, Event::DeviceRenewed).await;
+                        Box::pin(note(desk, ticket.device(), peer, Event::DeviceRenewed)).await;
                         GatewayTellsAgent::Renewed { certificate }
                     }
                     Err(detail) => {
@@ -141,12 +143,12 @@ async fn listen(
 /// Translates the broker's orders; ends when the broker has dropped this connection.
 async fn carry(
     mut orders: mpsc::Receiver<AgentOrder>,
-    outbox: &mpsc::Sender<GatewayTellsAgent>,
+    outbox: &Outbox<GatewayTellsAgent>,
 ) -> Result<(), PeerError> {
     let mut replaced = false;
     while let Some(order) = orders.recv().await {
         replaced = matches!(order, AgentOrder::Replaced);
-        outbox.send(on_the_wire(order)).await.map_err(|_| PeerError::Slow)?;
+        outbox.send(Box::new(on_the_wire(order))).await.map_err(|_| PeerError::Slow)?;
     }
     if replaced {
         // The connection ends when the device has been told.
@@ -157,7 +159,8 @@ async fn carry(
 
 fn on_the_wire(order: AgentOrder) -> GatewayTellsAgent {
     match order {
-        AgentOrder::Offer { session, channel, warrant, target, destination, token } => {
+        AgentOrder::Offer(offer) => {
+            let Offer { session, channel, warrant, target, destination, token } = *offer;
             GatewayTellsAgent::Offer {
                 session,
                 channel,

@@ -9,6 +9,10 @@ use tokio::{
 use super::{HEARTBEAT, admission::PeerError};
 use crate::wire::{ControlWriter, SendError};
 
+/// What waits for one peer. Boxed: a queue makes room for 32 messages when it is made, and ten
+/// thousand idle devices have one each.
+pub(super) type Outbox<M> = mpsc::Sender<Box<M>>;
+
 /// Sends what `inbox` gives, and a ping each heartbeat, until the inbox ends or a `last` message
 /// was sent.
 ///
@@ -17,7 +21,7 @@ use crate::wire::{ControlWriter, SendError};
 /// [`PeerError::Send`]; the peer is gone then.
 pub(super) async fn tell<M: Serialize>(
     writer: &mut ControlWriter,
-    mut inbox: mpsc::Receiver<M>,
+    mut inbox: mpsc::Receiver<Box<M>>,
     ping: impl Fn(u64) -> M,
     is_last: impl Fn(&M) -> bool,
 ) -> Result<(), PeerError> {
@@ -35,7 +39,7 @@ pub(super) async fn tell<M: Serialize>(
             // Cancel-safe: `Interval::tick`, by its documentation.
             _ = heartbeat.tick() => {
                 beats += 1;
-                ping(beats)
+                Box::new(ping(beats))
             }
         };
         writer.send(&message).await.map_err(PeerError::Send)?;
@@ -59,6 +63,6 @@ pub(super) async fn goodbye<M: Serialize>(
 /// # Errors
 ///
 /// [`PeerError::Slow`] when it reads too slowly.
-pub(super) fn queue<M>(outbox: &mpsc::Sender<M>, message: M) -> Result<(), PeerError> {
-    outbox.try_send(message).map_err(|_| PeerError::Slow)
+pub(super) fn queue<M>(outbox: &Outbox<M>, message: M) -> Result<(), PeerError> {
+    outbox.try_send(Box::new(message)).map_err(|_| PeerError::Slow)
 }

@@ -12,7 +12,7 @@ use tracing::{debug, error, info};
 use super::{
     Desk, OUTBOX_MAX, SILENCE_MAX,
     admission::{self, PeerError, Turned},
-    outbox::{goodbye, queue, tell},
+    outbox::{Outbox, goodbye, queue, tell},
     present::is_let_in,
 };
 use crate::{
@@ -40,7 +40,7 @@ pub(super) async fn attend(
     person: PersonId,
     mut connection: Connection,
 ) -> Result<(), PeerError> {
-    if let Err(turned) = admit(desk, &mut connection).await? {
+    if let Err(turned) = Box::pin(admit(desk, &mut connection)).await? {
         info!(reason = %turned, "technician turned away");
         let message = GatewayTellsTechnician::Goodbye {
             code: turned.code().to_owned(),
@@ -102,7 +102,7 @@ impl Caller<'_> {
     async fn listen(
         &self,
         reader: &mut ControlReader,
-        outbox: &mpsc::Sender<GatewayTellsTechnician>,
+        outbox: &Outbox<GatewayTellsTechnician>,
     ) -> Result<(), PeerError> {
         loop {
             let heard = timeout(SILENCE_MAX, reader.next::<TechnicianSays>()).await;
@@ -114,7 +114,8 @@ impl Caller<'_> {
                 TechnicianSays::Ping { n } => queue(outbox, GatewayTellsTechnician::Pong { n })?,
                 TechnicianSays::Pong { .. } => {}
                 TechnicianSays::Open { request, case, asset, tunnel, reason } => {
-                    queue(outbox, self.open(request, (case, asset), tunnel, reason).await)?;
+                    let opened = Box::pin(self.open(request, (case, asset), tunnel, reason)).await;
+                    queue(outbox, opened)?;
                 }
                 TechnicianSays::OpenChannel { session, channel, target, destination } => {
                     let broker = &self.desk.broker;
@@ -202,7 +203,7 @@ fn on_the_wire(request: u32, opened: Opened) -> wire::Opened {
 /// Translates the broker's notices; ends when the broker has dropped this connection.
 async fn carry(
     mut notices: mpsc::Receiver<TechnicianNotice>,
-    outbox: &mpsc::Sender<GatewayTellsTechnician>,
+    outbox: &Outbox<GatewayTellsTechnician>,
 ) -> Result<(), PeerError> {
     while let Some(notice) = notices.recv().await {
         let message = match notice {
@@ -220,7 +221,7 @@ async fn carry(
                 reconnect_in_ms: u32::try_from(reconnect_in.as_millis()).unwrap_or(u32::MAX),
             },
         };
-        outbox.send(message).await.map_err(|_| PeerError::Slow)?;
+        outbox.send(Box::new(message)).await.map_err(|_| PeerError::Slow)?;
     }
     Err(PeerError::Slow)
 }

@@ -107,11 +107,13 @@ impl LegDialer {
     ///
     /// [`JoinError`].
     pub async fn open(&self, token: &JoinToken) -> Result<Leg, JoinError> {
+        // Boxed: who opens a leg keeps it for long, and not the room that opening took.
         match &self.0 {
-            Way::Quic(connection) => timeout(JOIN_TIMEOUT, on_quic(connection, token))
-                .await
-                .unwrap_or(Err(JoinError::Timeout)),
-            Way::Tcp(sockets) => sockets.open(token).await,
+            Way::Quic(connection) => {
+                let joined = timeout(JOIN_TIMEOUT, on_quic(connection, token));
+                Box::pin(joined).await.unwrap_or(Err(JoinError::Timeout))
+            }
+            Way::Tcp(sockets) => Box::pin(sockets.open(token)).await,
         }
     }
 }

@@ -13,8 +13,8 @@ use crate::{
     audit::EndCause,
     authz::{Door, Via, Want},
     broker::{
-        AgentAsk, AgentOrder, AgentTicket, Broker, Ear, OpenAsk, Opened, Options, Party, Refusal,
-        Settled, TechnicianNotice,
+        AgentAsk, AgentOrder, AgentTicket, Broker, Ear, Offer, OpenAsk, Opened, Options, Party,
+        Refusal, Settled, TechnicianNotice,
     },
     cases::{Case, Kind, State, Switch},
     clock::Now,
@@ -289,7 +289,8 @@ async fn play_agent(
 ) {
     while let Some(order) = orders.recv().await {
         let heard = match order {
-            AgentOrder::Offer { session, channel, warrant, destination, token, .. } => {
+            AgentOrder::Offer(offer) => {
+                let Offer { session, channel, warrant, destination, token, .. } = *offer;
                 let warrant = verifier.check(&warrant).expect("the gateway's warrant");
                 assert_eq!((warrant.nonce.as_str(), &warrant.session), (NONCE, &session));
                 assert_eq!(destination.is_some(), channel != ChannelNo::HANDSHAKE);

@@ -15,6 +15,7 @@ use fast_socks5::{
 };
 use tokio::{
     net::{TcpListener, TcpStream},
+    sync::OwnedSemaphorePermit,
     time::timeout,
 };
 
@@ -31,14 +32,13 @@ const REQUEST_TIME_MAX: Duration = Duration::from_secs(10);
 
 /// Serves `socket` until its scope ends.
 pub(super) async fn serve(socket: TcpListener, session: Arc<Session>, scope: Scope) {
-    tcp::accept(&socket, &session, &scope, |local| {
-        let session = Arc::clone(&session);
-        async move { carry(local, &session).await }
+    tcp::accept(&socket, &session, &scope, |local, permit| {
+        carry(local, Arc::clone(&session), permit)
     })
     .await;
 }
 
-async fn carry(local: TcpStream, session: &Arc<Session>) {
+async fn carry(local: TcpStream, session: Arc<Session>, _permit: OwnedSemaphorePermit) {
     let asked = match timeout(REQUEST_TIME_MAX, request(local)).await {
         Ok(Ok(asked)) => asked,
         Ok(Err(error)) => {
@@ -61,7 +61,7 @@ async fn carry(local: TcpStream, session: &Arc<Session>) {
             // The address that the device connects from is its own affair.
             let bound = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
             match timeout(REQUEST_TIME_MAX, reply.reply_success(bound)).await {
-                Ok(Ok(local)) => tcp::pump(local, channel, &place, session).await,
+                Ok(Ok(local)) => tcp::pump(local, channel, &place, &session).await,
                 Ok(Err(_)) | Err(_) => session.terminal().detail("SOCKS: the program went away"),
             }
         }

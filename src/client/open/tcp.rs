@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::Semaphore,
+    sync::{OwnedSemaphorePermit, Semaphore},
 };
 
 use super::{
@@ -22,22 +22,20 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Serves `socket` until its scope ends.
 pub(super) async fn serve(socket: TcpListener, place: Place, session: Arc<Session>, scope: Scope) {
     let place = Arc::new(place);
-    accept(&socket, &session, &scope, |local| {
-        let (place, session) = (Arc::clone(&place), Arc::clone(&session));
-        async move { carry(local, &place, &session).await }
+    accept(&socket, &session, &scope, |local, permit| {
+        carry(local, Arc::clone(&place), Arc::clone(&session), permit)
     })
     .await;
 }
 
-/// Accepts, and starts `work` for each connection.
-pub(super) async fn accept<W, F>(
+/// Accepts, and starts `work` for each connection; it gives the permit back when it is over.
+pub(super) async fn accept<W>(
     socket: &TcpListener,
     session: &Session,
     scope: &Scope,
-    work: impl Fn(TcpStream) -> W,
+    work: impl Fn(TcpStream, OwnedSemaphorePermit) -> W,
 ) where
-    W: Future<Output = F> + Send + 'static,
-    F: Send,
+    W: Future<Output = ()> + Send + 'static,
 {
     let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let stop = scope.stop();
@@ -50,13 +48,7 @@ pub(super) async fn accept<W, F>(
             accepted = with_permit(socket, &room) => accepted,
         };
         match accepted {
-            Ok((local, permit)) => {
-                let work = work(local);
-                scope.spawn("connection", async move {
-                    work.await;
-                    drop(permit);
-                });
-            }
+            Ok((local, permit)) => scope.spawn("connection", work(local, permit)),
             Err(error) => {
                 session.terminal().note(format_args!("cannot accept a connection: {error}"));
                 tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -69,24 +61,29 @@ pub(super) async fn accept<W, F>(
 async fn with_permit(
     socket: &TcpListener,
     room: &Arc<Semaphore>,
-) -> std::io::Result<(TcpStream, tokio::sync::OwnedSemaphorePermit)> {
+) -> std::io::Result<(TcpStream, OwnedSemaphorePermit)> {
     let permit = Arc::clone(room).acquire_owned().await.map_err(std::io::Error::other)?;
     let (local, _) = socket.accept().await?;
     Ok((local, permit))
 }
 
-async fn carry(local: TcpStream, place: &Place, session: &Arc<Session>) {
+async fn carry(
+    local: TcpStream,
+    place: Arc<Place>,
+    session: Arc<Session>,
+    _permit: OwnedSemaphorePermit,
+) {
     // A connection that is dropped while it waits must not look like a clean end.
     let waiting = ResetOnDrop(Some(local));
-    match session.channel(place).await {
+    match session.channel(&place).await {
         Ok(channel) => {
             if let Some(local) = waiting.keep() {
-                pump(local, channel, place, session).await;
+                pump(local, channel, &place, &session).await;
             }
         }
         Err(fault) => {
             // Why comes before the reset: whoever meets that may leave at once.
-            session.refused(place, &fault);
+            session.refused(&place, &fault);
             drop(waiting);
         }
     }
