@@ -43,7 +43,7 @@ pub use board::{About, Shown, ShownChannel};
 pub use check::{Checked, Tried, check};
 pub use enrol::{EnrolError, Enrolled, Enrolment, enrol};
 pub use exit::{Exit, Failure};
-pub use link::{AgentError, Link, run, run_until_signalled};
+pub use link::{AgentError, Link, failure_of, run, run_until_signalled};
 pub use options::{DIR_DEFAULT, Options};
 pub use papers::PapersError;
 pub use status::{CeilingShown, Report, StatusError, SwitchShown, status};

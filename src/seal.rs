@@ -27,6 +27,7 @@
 //! * a record that is forged, replayed, reordered, oversized or out of place ends its channel;
 //! * a stream ends cleanly only by an authenticated `end`; anything else resets the local end.
 
+mod bare;
 mod boxes;
 mod datagrams;
 mod delivery;
@@ -39,6 +40,7 @@ mod stream;
 #[cfg(test)]
 pub(crate) mod tests;
 
+pub use bare::Records;
 pub use datagrams::{DATAGRAM_BYTES_MAX, DatagramEnd, FLOW_END_TIME_MAX, Flow, pump_udp};
 pub use handshake::{HANDSHAKE_TIME_MAX, HandshakeError, accept, connect};
 pub use keys::{Algorithm, CHANNEL_WINDOW, ChannelKeys, ChannelSpent, End, SessionKeys};

@@ -244,7 +244,7 @@ fn next_dial(left: &Left, failures: u32) -> Option<Duration> {
         Left::Stopped | Left::Renewed => return None,
         Left::Restarting(wait) => return Some(*wait),
         Left::Lost(_) => Failure::Unreachable,
-        Left::Undialled(error) => class(error),
+        Left::Undialled(error) => failure_of(error),
         Left::TurnedAway(_) => Failure::TurnedAway,
         Left::Refused { .. } | Left::Setup(_) => Failure::Refused,
         Left::Replaced => Failure::Replaced,
@@ -252,7 +252,9 @@ fn next_dial(left: &Left, failures: u32) -> Option<Duration> {
     Some(backoff::delay(failure, failures, random))
 }
 
-fn class(error: &DialError) -> Failure {
+/// What a failed dial costs the gateway, and so how soon the next one may come.
+#[must_use]
+pub fn failure_of(error: &DialError) -> Failure {
     match error {
         DialError::Tls { fault, .. } => match fault {
             // A device without a battery gets its time from the network a little later.
@@ -267,7 +269,7 @@ fn class(error: &DialError) -> Failure {
             | TlsFault::OursRefused
             | TlsFault::Protocol => Failure::Refused,
         },
-        DialError::Neither { tcp, .. } => class(tcp),
+        DialError::Neither { tcp, .. } => failure_of(tcp),
         DialError::NoIdentity | DialError::Name(_) => Failure::Refused,
         DialError::ProxyRefused { .. } | DialError::ProxyMalformed { .. } => Failure::TurnedAway,
         DialError::Resolve { .. }
@@ -316,16 +318,19 @@ mod tests {
     #[test]
     fn what_asking_again_does_not_change_is_asked_seldom() {
         let tls = |fault| DialError::Tls { address: "gw".into(), fault };
-        assert_eq!(class(&tls(TlsFault::OursRefused)), Failure::Refused);
+        assert_eq!(failure_of(&tls(TlsFault::OursRefused)), Failure::Refused);
         let here = Wall(0);
-        assert_eq!(class(&tls(TlsFault::NotYetValid { from: here, here })), Failure::TurnedAway);
+        assert_eq!(
+            failure_of(&tls(TlsFault::NotYetValid { from: here, here })),
+            Failure::TurnedAway
+        );
         let away = || DialError::Timeout { address: "gw".into(), carrier: Carrier::Tcp };
-        assert_eq!(class(&away()), Failure::Unreachable);
+        assert_eq!(failure_of(&away()), Failure::Unreachable);
         let neither = DialError::Neither {
             tcp: Box::new(tls(TlsFault::OursForeign)),
             quic: Box::new(away()),
         };
-        assert_eq!(class(&neither), Failure::Refused);
+        assert_eq!(failure_of(&neither), Failure::Refused);
     }
 
     #[test]
