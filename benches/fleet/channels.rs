@@ -25,6 +25,8 @@ use crate::{
 const TECHNICIANS: usize = 4;
 /// Of each technician, so that all together have 1,000.
 const CHANNELS: usize = 250;
+/// Legs that were let in ahead of need are dropped 45 s after the last need.
+const QUIET: Duration = Duration::from_secs(50);
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Idle agents, then idle channels, over TCP; and an idle agent over QUIC.
@@ -111,10 +113,13 @@ async fn idle(
             connections.push(used(*address).await?);
         }
     }
+    tokio::time::sleep(QUIET).await;
     let after = watched.settled().await?;
     let counted = total - TECHNICIANS;
     let mut add = |who: &str, growth: Growth| -> Result<()> {
-        let how = format!("growth of Private_Dirty over {counted} channels, each used once");
+        let how = format!(
+            "growth of Private_Dirty over {counted} channels, used once, then silent for {QUIET:?}"
+        );
         report.add(&format!("idle_channel_{who}"), growth.dirty, "B", &how)?;
         report.add(&format!("idle_channel_{who}_pss"), growth.pss, "B", "the same of Pss")
     };

@@ -12,9 +12,9 @@ use crate::{
     world::World,
 };
 
-/// Agents that come and go before anything is measured, so that what the gateway makes once, on the
-/// first of them, is not counted as theirs.
-const WARM_AGENTS: usize = 100;
+/// One in so many is connected before anything is measured, so that what the gateway makes once, on
+/// the first of them, is not counted as theirs.
+const ONE_BEFORE: usize = 20;
 /// How long the idle gateway's CPU time is watched.
 const WATCH: Duration = Duration::from_secs(30);
 
@@ -29,28 +29,25 @@ pub(crate) async fn measure(
     Report::section(&format!("{agents} idle agents over {name}"))?;
     let gateway = world.gateway().await?;
     let pid = gateway.process.pid()?;
-    let (warm, half) = (WARM_AGENTS.min(agents), agents / 2);
-    let few = world.fleet.get(..warm).unwrap_or_default();
-    let some = world.fleet.get(..half).unwrap_or_default();
-    let others = world.fleet.get(half..agents).unwrap_or_default();
-    let start = |devices| Fleet::start(devices, &world.trust, gateway.address, carrier);
-
-    let fleet = start(few);
-    fleet.all_online().await?;
-    fleet.close().await;
+    let (few, half) = (agents / ONE_BEFORE, agents / 2);
+    let start = |from: usize, to: usize| {
+        let devices = world.fleet.get(from..to).unwrap_or_default();
+        Fleet::start(devices, &world.trust, gateway.address, carrier)
+    };
+    let first = start(0, few);
+    first.all_online().await?;
     let before = Memory::settled(pid).await?;
     let sockets = Sockets::now()?;
-
-    let first = start(some);
-    first.all_online().await?;
-    let between = Memory::settled(pid).await?;
-    let second = start(others);
+    let second = start(few, half);
     second.all_online().await?;
+    let between = Memory::settled(pid).await?;
+    let third = start(half, agents);
+    third.all_online().await?;
     let after = Memory::settled(pid).await?;
 
-    let each = after.growth(before, agents);
+    let each = after.growth(before, agents - few);
     let late = after.growth(between, agents - half);
-    let how = format!("growth of the gateway's Pss from {warm} warm-up agents gone to all here");
+    let how = format!("growth of the gateway's Pss from {few} agents to {agents}");
     report.add(&format!("idle_agent_{name}"), each.pss, "B", &how)?;
     report.add(
         &format!("idle_agent_{name}_dirty"),
@@ -58,10 +55,10 @@ pub(crate) async fn measure(
         "B",
         "the same of Private_Dirty",
     )?;
-    let how = "the second half of them alone, Pss: less of what all share";
-    report.add(&format!("idle_agent_{name}_late"), late.pss, "B", how)?;
+    let how = format!("from {half} agents to {agents}, Pss");
+    report.add(&format!("idle_agent_{name}_late"), late.pss, "B", &how)?;
     // Each connection has a socket here; of QUIC's the gateway has one for all of them.
-    let ends = if name == "tcp" { agents * 2 } else { agents };
+    let ends = if name == "tcp" { 2 } else { 1 } * (agents - few);
     let (buffers, objects) = Sockets::now()?.growth(&sockets, ends);
     let how = "kernel, a socket: growth of sockstat's mem";
     report.add(&format!("socket_{name}_buffers"), buffers, "B", how)?;
@@ -74,7 +71,8 @@ pub(crate) async fn measure(
     let share = (cpu(pid)? - spent).as_secs_f64() * 60.0 / WATCH.as_secs_f64();
     let how = format!("gateway's CPU time for {agents} agents' heartbeats, over {WATCH:?}");
     report.add(&format!("idle_cpu_{name}"), share, "s/min", &how)?;
-    first.close().await;
-    second.close().await;
+    for fleet in [first, second, third] {
+        fleet.close().await;
+    }
     gateway.process.kill().await
 }
