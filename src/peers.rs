@@ -16,6 +16,7 @@ mod admission;
 mod agent;
 mod enrolment;
 mod leg;
+mod notes;
 mod outbox;
 mod present;
 mod technician;
@@ -25,6 +26,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::sync::mpsc;
 use tracing::{Instrument, debug, info_span};
 
+pub use notes::{Notes, write};
 pub use present::{Present, watch};
 
 use crate::{
@@ -58,6 +60,7 @@ pub struct Desk {
     pub verifier: WarrantVerifier,
     pub gateway: GatewayId,
     pub present: Present,
+    pub notes: Notes,
 }
 
 /// Attends to every arrival, each in a task of its own, until the queue ends.
@@ -91,8 +94,8 @@ async fn control(desk: &Desk, connection: Connection) {
     let span = info_span!("peer", id = %connection.peer.id, carrier = %connection.peer.carrier);
     async {
         let ended = match connection.peer.id.clone() {
-            PeerId::Device(device) => agent::attend(desk, device, connection).await,
-            PeerId::Person(person) => technician::attend(desk, person, connection).await,
+            PeerId::Device(device) => Box::pin(agent::attend(desk, device, connection)).await,
+            PeerId::Person(person) => Box::pin(technician::attend(desk, person, connection)).await,
             PeerId::Face(_) => {
                 debug!("a gateway's own certificate is no peer");
                 return;

@@ -277,7 +277,7 @@ async fn greet(dialled: &mut Dialled) -> Result<Duration, Left> {
             Ok(Duration::from_millis(welcome.heartbeat_ms.into()))
         }
         Some(GatewayTellsAgent::Goodbye { code, detail }) => {
-            Err(Left::For(Failure::Refused, format!("{code}: {detail}")))
+            Err(Left::For(Failure::of_goodbye(&code), format!("{code}: {detail}")))
         }
         Some(GatewayTellsAgent::Restarting { reconnect_in_ms }) => {
             Err(Left::Restarting(Duration::from_millis(reconnect_in_ms.into())))

@@ -26,6 +26,13 @@ pub enum Failure {
 }
 
 impl Failure {
+    /// What a gateway's `Goodbye` with this code means: one whose store is away is there again soon,
+    /// all else stays until somebody changes it.
+    #[must_use]
+    pub fn of_goodbye(code: &str) -> Self {
+        if code == "unavailable" { Self::TurnedAway } else { Self::Refused }
+    }
+
     /// First cap, last cap.
     fn caps(self) -> (Duration, Duration) {
         let (first, last) = match self {

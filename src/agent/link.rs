@@ -246,7 +246,8 @@ fn next_dial(left: &Left, failures: u32) -> Option<Duration> {
         Left::Lost(_) => Failure::Unreachable,
         Left::Undialled(error) => failure_of(error),
         Left::TurnedAway(_) => Failure::TurnedAway,
-        Left::Refused { .. } | Left::Setup(_) => Failure::Refused,
+        Left::Refused { code, .. } => Failure::of_goodbye(code),
+        Left::Setup(_) => Failure::Refused,
         Left::Replaced => Failure::Replaced,
     };
     Some(backoff::delay(failure, failures, random))

@@ -130,6 +130,8 @@ pub async fn start(options: Options, scope: &Scope) -> Result<Running, StartErro
         doors.clone(),
     )
     .map_err(StartError::Console)?;
+    let (notes, waiting) = peers::Notes::new();
+    doors.spawn("notes", peers::write(store.clone(), waiting));
     let desk = peers::Desk {
         broker: broker.clone(),
         store: store.clone(),
@@ -137,6 +139,7 @@ pub async fn start(options: Options, scope: &Scope) -> Result<Running, StartErro
         verifier,
         gateway: gateway.clone(),
         present: Present::default(),
+        notes,
     };
     let address = listener.local_addr();
     store.record(&entry(&gateway, Event::GatewayStarted)).await?;

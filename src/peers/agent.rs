@@ -59,7 +59,7 @@ pub(super) async fn attend(
     };
     let ticket = Box::pin(desk.broker.agent_arrived(ask)).await;
     info!(remote = %peer.remote, build = hello.build, "device online");
-    Box::pin(note(desk, &device, &peer, Event::DeviceOnline)).await;
+    note(desk, &device, &peer, Event::DeviceOnline);
     let is_last = |message: &GatewayTellsAgent| matches!(message, GatewayTellsAgent::Replaced);
     let ended = tokio::select! {
         biased;
@@ -70,7 +70,7 @@ pub(super) async fn attend(
     };
     Box::pin(desk.broker.agent_departed(&ticket)).await;
     info!("device offline");
-    Box::pin(note(desk, &device, &peer, Event::DeviceOffline)).await;
+    note(desk, &device, &peer, Event::DeviceOffline);
     ended
 }
 
@@ -126,7 +126,7 @@ async fn listen(
                 let renewed = enrolment::renew(desk, ticket.device(), peer.key, &csr);
                 let answer = match renewed {
                     Ok(certificate) => {
-                        Box::pin(note(desk, ticket.device(), peer, Event::DeviceRenewed)).await;
+                        note(desk, ticket.device(), peer, Event::DeviceRenewed);
                         GatewayTellsAgent::Renewed { certificate }
                     }
                     Err(detail) => {
@@ -178,13 +178,11 @@ fn on_the_wire(order: AgentOrder) -> GatewayTellsAgent {
     }
 }
 
-/// Records what a device did; if that cannot be written, sessions do not start either.
-async fn note(desk: &Desk, device: &DeviceId, peer: &Peer, event: Event) {
+/// Has it recorded what a device did; if that cannot be written, sessions do not start either.
+fn note(desk: &Desk, device: &DeviceId, peer: &Peer, event: Event) {
     let mut entry = Entry::new(Now::read().wall, Actor::Device(device.clone()), event);
     entry.object = Some(peer.id.to_string());
     entry.source_ip = Some(peer.remote.ip());
     entry.new = Some(peer.carrier.to_string());
-    if let Err(error) = desk.store.record(&entry).await {
-        warn!(%error, ?event, "not recorded");
-    }
+    desk.notes.take(entry);
 }

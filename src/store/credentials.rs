@@ -181,14 +181,14 @@ impl Store {
     ///
     /// [`StoreError`].
     pub async fn device_of_key(&self, key: KeyDigest) -> Result<Option<Device>, StoreError> {
-        let mut reading = self.reading().await?;
+        // One statement sees one moment; without a transaction it is one turn of the reader, not three.
         let row = sqlx::query(
             "SELECT d.id, d.owner, d.name, d.key_digest, d.active \
              FROM devices d JOIN tenants t ON t.id = d.owner \
              WHERE d.key_digest = $1 AND d.active = 1 AND t.active = 1",
         )
         .bind(key.to_string())
-        .fetch_optional(&mut *reading)
+        .fetch_optional(self.readers()?)
         .await?;
         row.map(|row| devices::device_in(&Cells::of("devices", &row))).transpose()
     }

@@ -117,6 +117,12 @@ impl Store {
         Ok(self.0.readers.begin().await?)
     }
 
+    /// For a single statement.
+    pub(super) fn readers(&self) -> Result<&SqlitePool, StoreError> {
+        self.is_there()?;
+        Ok(&self.0.readers)
+    }
+
     /// Refuses when the path no longer leads to the file that is open: what is written would be
     /// lost, records among it, and what is read would be of a world that is gone.
     pub(super) fn is_there(&self) -> Result<(), StoreError> {

@@ -44,6 +44,20 @@ impl Store {
         Ok(())
     }
 
+    /// As [`Self::record`], several at once: all or none, in their order.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn record_all(&self, entries: &[Entry]) -> Result<(), StoreError> {
+        let mut act = self.act().await?;
+        for entry in entries {
+            act.tell(entry.clone());
+        }
+        act.commit().await?;
+        Ok(())
+    }
+
     /// Every record, whoever asks; oldest first.
     ///
     /// # Errors

@@ -40,12 +40,12 @@ async fn meet(hall: &Hall, incoming: Incoming, permit: OwnedSemaphorePermit) -> 
     let connecting = incoming.accept().map_err(std::io::Error::from)?;
     let shaken = timeout_at(deadline, connecting).await.map_err(|_| Turned::Late)?;
     let quic = shaken.map_err(std::io::Error::from)?;
-    let met = introduce(&quic, deadline).await;
+    let met = Box::pin(introduce(&quic, deadline)).await;
     drop(permit);
     match met {
         Ok((peer, arrival)) => {
             let _known = hall.admission.know(peer.remote.ip());
-            hand_over(&hall.peers, PeerArrival::Control(arrival), deadline).await?;
+            Box::pin(hand_over(&hall.peers, PeerArrival::Control(arrival), deadline)).await?;
             legs(hall, &quic, peer).await;
             Ok(())
         }

@@ -1,10 +1,18 @@
 //! Control streams: messages out of, and into, any stream of bytes.
 
-use std::{fmt, io, time::Duration};
+use std::{
+    fmt,
+    future::poll_fn,
+    io,
+    mem::MaybeUninit,
+    pin::Pin,
+    task::{Poll, ready},
+    time::Duration,
+};
 
 use bytes::BytesMut;
 use serde::{Serialize, de::DeserializeOwned};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 
 use super::{
     First, Frame, FrameError, InvalidMessage, Kind, PAYLOAD_BYTES_MAX, PutError, first, json, put,
@@ -111,6 +119,10 @@ impl ControlReader {
             if let Some(frame) = take(&mut self.buffer, limit).map_err(ReadError::Frame)? {
                 return Ok(Some(frame));
             }
+            if self.buffer.is_empty() {
+                // What it has grown to is not kept while the peer is silent.
+                self.buffer = BytesMut::new();
+            }
             if !fill(&mut self.io, &mut self.buffer).await? {
                 return Ok(None);
             }
@@ -157,7 +169,9 @@ impl ControlWriter {
     }
 
     async fn flush(&mut self) -> Result<(), SendError> {
-        drain(&mut self.io, &mut self.pending).await
+        drain(&mut self.io, &mut self.pending).await?;
+        self.pending = BytesMut::new();
+        Ok(())
     }
 }
 
@@ -212,10 +226,17 @@ fn broken(error: io::Error) -> io::Error {
     error
 }
 
-/// Reads some more; false at an end between two frames. Cancel-safe: `read_buf` is.
+/// Reads some more; false at an end between two frames. Cancel-safe: what was read is in `held`.
 async fn fill<R: AsyncRead + Unpin>(io: &mut R, held: &mut BytesMut) -> Result<bool, ReadError> {
-    held.reserve(READ_BYTES);
-    let read = io.read_buf(held).await.map_err(|error| ReadError::Io(broken(error)))?;
+    let read = poll_fn(|cx| {
+        // On the stack, for this poll alone: a silent peer holds no buffer.
+        let mut space = [const { MaybeUninit::uninit() }; READ_BYTES];
+        let mut space = ReadBuf::uninit(&mut space);
+        ready!(Pin::new(&mut *io).poll_read(cx, &mut space))?;
+        held.extend_from_slice(space.filled());
+        Poll::Ready(Ok(space.filled().len()))
+    });
+    let read = read.await.map_err(|error| ReadError::Io(broken(error)))?;
     match (read, held.is_empty()) {
         (0, true) => Ok(false),
         (0, false) => Err(ReadError::Truncated),
