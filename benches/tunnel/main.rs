@@ -59,6 +59,9 @@ fn main() -> Result<()> {
     }
     let yard = Yard::new()?;
     let outcome = bench(&args, &yard);
+    if outcome.is_err() {
+        yard.tell();
+    }
     yard.tidy();
     outcome
 }
@@ -68,13 +71,12 @@ fn bench(args: &Args, yard: &Arc<Yard>) -> Result<()> {
         return endurance::run(yard);
     }
     let plan = args.plan();
-    let mut page = Page::new(plan.clone());
+    let mut page = Page::new(plan.clone(), args.peers);
     for congestion in args.congestions() {
         yard.set_congestion(&congestion)?;
         say(format_args!("congestion control: {congestion}"));
-        let run = run(args, &plan, yard, congestion);
+        page.add(run(args, &plan, yard, congestion)?);
         yard.clear();
-        page.add(run?);
     }
     let text = page.to_string();
     say(&text);

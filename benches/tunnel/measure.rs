@@ -118,7 +118,13 @@ const FLEET: &[(&str, &str, f64, &str)] = &[
 const SESSION: Bound = Bound::AtMost(10.0);
 
 /// The table, and how many of its aims were met, missed, and left open.
-pub(crate) fn table(sheet: &Sheet, readings: &BTreeMap<String, Reading>) -> (Table, [usize; 3]) {
+///
+/// Rows that have no figure stand in it only when it is to be `whole`.
+pub(crate) fn table(
+    sheet: &Sheet,
+    readings: &BTreeMap<String, Reading>,
+    whole: bool,
+) -> (Table, [usize; 3]) {
     let head = ["What", "Ours", "Beside", "Theirs", "Ours / theirs", "Aim", ""];
     let mut table = Table::new(head);
     let mut count = [0; 3];
@@ -127,6 +133,7 @@ pub(crate) fn table(sheet: &Sheet, readings: &BTreeMap<String, Reading>) -> (Tab
         let (counter, word) = match met {
             Some(true) => (met_, "met"),
             Some(false) => (missed, "**missed**"),
+            None if !whole => return,
             None => (open, ABSENT),
         };
         *counter += 1;

@@ -33,6 +33,8 @@ impl Run {
 #[derive(Debug)]
 pub(crate) struct Page {
     plan: Plan,
+    /// Whether the peers were to take part.
+    whole: bool,
     /// When the first round began.
     date: String,
     machine: Vec<String>,
@@ -47,11 +49,11 @@ struct Section {
 }
 
 impl Page {
-    pub(crate) fn new(plan: Plan) -> Self {
+    pub(crate) fn new(plan: Plan, whole: bool) -> Self {
         let date = Now::read().wall.to_string();
         let date = date.split('T').next().unwrap_or_default().to_owned();
         let (machine, readings) = (machine::facts(), fleet::readings());
-        Self { plan, date, machine, runs: Vec::new(), readings }
+        Self { plan, whole, date, machine, runs: Vec::new(), readings }
     }
 
     pub(crate) fn add(&mut self, run: Run) {
@@ -100,7 +102,7 @@ impl Page {
     }
 
     fn measure(&self, run: &Run, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (table, [met, missed, open]) = measure::table(&run.sheet, &self.readings);
+        let (table, [met, missed, open]) = measure::table(&run.sheet, &self.readings, self.whole);
         writeln!(f, "## The measure, {}\n", run.congestion)?;
         writeln!(f, "{met} aims met, {missed} missed, {open} not measured in this run.\n")?;
         writeln!(f, "{table}")

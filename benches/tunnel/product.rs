@@ -78,7 +78,7 @@ impl<'a> World<'a> {
         // Sessions must outlast the run, and many are wanted at once where endurance is tried.
         let config = format!(
             "data_dir = \".\"\nlisten = \"{listen}\"\nnames = [\"127.0.0.1\"]\n\
-             [sessions]\nidle = \"12h\"\nmax = \"23h\"\n\
+             [sessions]\nidle = \"7h\"\nmax = \"8h\"\n\
              [limits]\nsessions_per_person = 64\nsessions_per_device = 64\n"
         );
         let file = self.path("gw/gateway.toml");
@@ -147,7 +147,7 @@ impl<'a> World<'a> {
         if case.trim() != CASE {
             bail!("the first case is {case}");
         }
-        must(self.caseway("mia").args(["case", "switch", CASE, "on", "--for", "23h"])).map(drop)
+        must(self.caseway("mia").args(["case", "switch", CASE, "on", "--for", "12h"])).map(drop)
     }
 
     /// A technician's tunnel that stays: its process, and the local port.

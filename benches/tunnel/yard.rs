@@ -20,6 +20,8 @@ use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::say;
+
 /// The system's congestion control for new sockets.
 pub(crate) const CONGESTION: &str = "/proc/sys/net/ipv4/tcp_congestion_control";
 /// How long a program may take until it serves.
@@ -133,6 +135,13 @@ impl Yard {
         let text = fs::read_to_string(self.log(name)).unwrap_or_default();
         let lines: Vec<&str> = text.lines().collect();
         lines.get(lines.len().saturating_sub(TAIL)..).unwrap_or_default().join(" | ")
+    }
+
+    /// Says what the programs that run said last.
+    pub(crate) fn tell(&self) {
+        for Running { name, .. } in lock(&self.running).iter() {
+            say(format_args!("{name}: {}", self.said(name)));
+        }
     }
 
     fn log(&self, name: &str) -> PathBuf {
