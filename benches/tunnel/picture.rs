@@ -20,6 +20,9 @@ const BAR: f64 = 16.0;
 const HEAD: f64 = 62.0;
 /// Room for the number behind the longest bar.
 const NUMBER: f64 = 64.0;
+/// Below the last panel.
+const FOOT: &str =
+    "rathole leaves the technician's hop in plain; in chains the gateway sees all bytes.";
 /// A bar is broken off when it is longer than so many times the next.
 const BREAK: f64 = 2.5;
 
@@ -46,7 +49,7 @@ struct Panel {
 /// Draws a run.
 pub(crate) fn draw(run: &Run) -> String {
     let panels = panels(run);
-    let height = panels.iter().map(Panel::height).sum::<f64>() + MARGIN;
+    let height = panels.iter().map(Panel::height).sum::<f64>() + 2.0 * MARGIN;
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" \
          aria-label=\"Caseway beside other tunnels\">\n<style>{STYLE}</style>\n\
@@ -59,6 +62,7 @@ pub(crate) fn draw(run: &Run) -> String {
         panel.draw(top, &mut svg);
         top += panel.height();
     }
+    text(&mut svg, MARGIN, height - 14.0, "remark", FOOT);
     svg.push_str("</svg>\n");
     svg
 }

@@ -49,6 +49,7 @@ impl fmt::Display for Table {
 /// A number with as many digits as it has to say: three, or all before the point.
 pub(crate) fn digits(value: f64) -> String {
     match value.abs() {
+        nothing if nothing < f64::MIN_POSITIVE => "0".to_owned(),
         over if over >= 100.0 => format!("{value:.0}"),
         over if over >= 10.0 => format!("{value:.1}"),
         _ => format!("{value:.2}"),
