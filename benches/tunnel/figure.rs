@@ -81,7 +81,7 @@ pub(crate) enum Figure {
     Trip(Size, Rank),
     /// Channels opened and closed in a second.
     Churn,
-    /// Of those, in all, how many failed.
+    /// How many others failed meanwhile.
     Failed,
     /// Milliseconds from asking for a session to the first byte back through it.
     Session(Rank),

@@ -186,7 +186,7 @@ fn sections() -> Vec<Section> {
     let opening = |rank: Rank| (format!("p{}, ms", rank.percent()), Figure::Open(rank));
     let mut channels: Vec<_> = Rank::BOTH.map(opening).into();
     channels.push(("opened a second".to_owned(), Figure::Churn));
-    channels.push(("of which failed, in all".to_owned(), Figure::Failed));
+    channels.push(("failed a round".to_owned(), Figure::Failed));
     all.push(section("Opening a channel", channels));
     let trips = [Size::One, Size::SixtyFour].into_iter().flat_map(|size| {
         Rank::BOTH.map(|rank| {

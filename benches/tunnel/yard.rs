@@ -48,8 +48,17 @@ pub(crate) struct Yard {
     port: AtomicU16,
 }
 
+/// Whoever holds it leaves a tidy yard, by an error or a panic too.
+pub(crate) struct Keeper(pub(crate) Arc<Yard>);
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        self.0.tidy();
+    }
+}
+
 impl Yard {
-    pub(crate) fn new() -> Result<Arc<Self>> {
+    pub(crate) fn lay_out() -> Result<Keeper> {
         // Two benchmarks at once begin at different places.
         let room = u32::from(PORTS_TO - PORTS_FROM);
         let first = u16::try_from(std::process::id() % room)?;
@@ -61,7 +70,7 @@ impl Yard {
         });
         let watched = Arc::clone(&yard);
         std::thread::Builder::new().name("signals".into()).spawn(move || watched.watch())?;
-        Ok(yard)
+        Ok(Keeper(yard))
     }
 
     pub(crate) fn dir(&self) -> &Path {
@@ -196,8 +205,9 @@ impl Yard {
     }
 
     /// Undoes everything. May be called again.
-    pub(crate) fn tidy(&self) {
+    fn tidy(&self) {
         self.clear();
+        let _ = fs::remove_dir_all(self.dir());
         if let Some(before) = lock(&self.congestion).take() {
             let _ = fs::write(CONGESTION, before);
         }
@@ -221,7 +231,6 @@ impl Yard {
             }
         });
         self.tidy();
-        let _ = fs::remove_dir_all(self.dir());
         std::process::exit(130);
     }
 }
