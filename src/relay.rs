@@ -1,4 +1,4 @@
-//! Bytes between two legs: joined in the kernel where both are sockets, copied where they are not;
+//! Bytes between two legs: bulk is joined in the kernel where both are sockets, talk is copied;
 //! metered, under a lease, and cut in one step.
 //!
 //! `broker` gives two legs and the [`Terms`] under which bytes may flow; what flows is sealed end to

@@ -43,7 +43,6 @@ const GREETING_TIMEOUT: Duration = Duration::from_secs(10);
 const STABLE_AFTER: Duration = Duration::from_secs(10);
 const SILENT_BEATS_MAX: u32 = 3;
 const RECONNECT_IN_MIN: Duration = Duration::from_millis(250);
-const LEGS_AHEAD: usize = 2;
 
 /// First dials at a time: a fleet is switched on over a while, and comes back all at once.
 const FIRST_DIALS: usize = 32;
@@ -77,7 +76,6 @@ struct Agent {
     trust: Trust,
     dial: DialOptions,
     board: Arc<Board>,
-    scope: Scope,
 }
 
 /// Why a connection is over.
@@ -109,7 +107,6 @@ impl Fleet {
                 trust: trust.clone(),
                 dial: options(number, gateway, carrier),
                 board: Arc::clone(&board),
-                scope: scope.clone(),
             };
             scope.spawn("agent", agent.stay());
         }
@@ -180,7 +177,6 @@ fn options(number: usize, gateway: SocketAddr, carrier: CarrierChoice) -> DialOp
         carrier,
         proxy: None,
         bind: Some(IpAddr::V4(Ipv4Addr::new(127, 0, block, 1))),
-        legs_ahead: LEGS_AHEAD,
     }
 }
 
@@ -252,7 +248,7 @@ impl Agent {
         let tls = PeerTls::new(&self.trust, Some(&self.identity))
             .map_err(|error| Left::For(Failure::Refused, error.to_string()))?;
         let dialer = Dialer::new(self.dial.clone(), tls);
-        match timeout(DIAL_TIMEOUT, dialer.connect(&self.scope)).await {
+        match timeout(DIAL_TIMEOUT, dialer.connect()).await {
             Ok(Ok(dialled)) => Ok(dialled),
             Ok(Err(error)) => Err(Left::For(agent::failure_of(&error), chain(&error))),
             Err(_) => Err(Left::For(Failure::Unreachable, "no answer to the dial".to_owned())),

@@ -49,8 +49,6 @@ use crate::{
 const TIMED: usize = 200;
 /// Sessions that live at once.
 const LIVE: usize = 200;
-/// As `caseway open` has it.
-const LEGS_AHEAD: usize = 2;
 /// Messages that wait at most, each way.
 const MESSAGES_MAX: usize = 64;
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -124,9 +122,8 @@ impl Technician {
             carrier: CarrierChoice::Tcp,
             proxy: None,
             bind: None,
-            legs_ahead: LEGS_AHEAD,
         };
-        let dialled = Dialer::new(options, tls).connect(scope).await?;
+        let dialled = Dialer::new(options, tls).connect().await?;
         let (mut reader, mut writer) = (dialled.reader, dialled.writer);
         let hello = Hello {
             protocol: PROTOCOL,
@@ -175,8 +172,6 @@ impl Technician {
     /// A session with its keys and no channel.
     async fn sealed(&mut self) -> Result<(SessionId, SessionKeys)> {
         self.requests += 1;
-        // As the program does: a leg will be needed.
-        self.legs.expect();
         let open = Says::Open {
             request: self.requests,
             case: Some(seed::CASE.parse()?),

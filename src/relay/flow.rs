@@ -27,7 +27,7 @@ use crate::clock::Now;
 
 use super::{
     Cap, Direction, Leg, Meter, Pools,
-    pool::{Buffer, CHUNK_BYTES, Pipe},
+    pool::{Buffer, CHUNK_BYTES, Pipe, is_bulk},
 };
 
 /// Which leg failed, seen along the flow.
@@ -66,7 +66,7 @@ pub(super) struct Flow {
     state: State,
     /// Runs while a cap is spent.
     pause: Option<Pin<Box<Sleep>>>,
-    /// Bytes that the last buffer held.
+    /// Bytes that were held last.
     last: usize,
     pub(super) carried: u64,
 }
@@ -160,19 +160,21 @@ impl Flow {
     fn filled(&mut self, state: &State, caps: &[Cap]) {
         let held = match state {
             State::Pipe(pipe) => pipe.held,
-            State::Buffer { held, .. } => {
-                self.last = *held;
-                *held
-            }
+            State::Buffer { held, .. } => *held,
             State::Empty { .. } | State::Ending | State::Ended => return,
         };
+        self.last = held;
         for cap in caps {
             cap.took(self.direction, held);
         }
     }
 }
 
-/// Waits for input, then holds some of it: in a pipe between two sockets, else in a buffer.
+/// Waits for input, then holds some of it: much of it in a pipe between two sockets, else in a
+/// buffer.
+///
+/// Talk is copied even between sockets: a read that is not filled says that the socket is empty,
+/// where only another splice(2) in vain can say it, and moving pages pays for bulk alone.
 fn poll_fill(
     cx: &mut Context<'_>,
     from: &mut Leg,
@@ -181,7 +183,9 @@ fn poll_fill(
     last: usize,
 ) -> Poll<io::Result<State>> {
     let most = rules.caps.iter().map(Cap::burst).min().unwrap_or(CHUNK_BYTES);
-    if let (Leg::Tcp(from), Leg::Tcp(_)) = (&*from, to) {
+    if is_bulk(last)
+        && let (Leg::Tcp(from), Leg::Tcp(_)) = (&*from, to)
+    {
         ready!(from.poll_read_ready(cx))?;
         // No descriptor left for a pipe: copying needs none.
         if let Ok(pipe) = rules.pools.pipe() {

@@ -39,6 +39,11 @@ pub(super) const IDLE_SMALL_MAX: usize = 64;
 /// `pipe-user-pages-soft`): 256 pipes of this size.
 pub(super) const IDLE_PIPES_MAX: usize = 64;
 
+/// Whether a flow that held `last` bytes in its last turn nearly filled a small buffer.
+pub(super) fn is_bulk(last: usize) -> bool {
+    last > SMALL_BYTES / 4 * 3
+}
+
 /// Lends pipes and buffers; clones share.
 #[derive(Clone, Default)]
 pub struct Pools(Arc<Inner>);
@@ -69,7 +74,7 @@ impl Pools {
     /// or large if that nearly filled a small one.
     #[must_use]
     pub fn buffer(&self, last: usize) -> Buffer {
-        let large = last > SMALL_BYTES / 4 * 3;
+        let large = is_bulk(last);
         let (kept, bytes) =
             if large { (&self.0.large, CHUNK_BYTES) } else { (&self.0.small, SMALL_BYTES) };
         let bytes = lock(kept).pop().unwrap_or_else(|| vec![0; bytes].into_boxed_slice());
