@@ -127,15 +127,15 @@ impl World {
         device: &str,
         carrier: &str,
     ) -> Result<Process> {
-        let program = env!("CARGO_BIN_EXE_caseway-agent");
+        let program = agent_program();
         let home = self.dir.path().join(device);
         if !home.exists() {
-            let mut enrol = Command::new(program);
+            let mut enrol = Command::new(&program);
             enrol.args(["enroll", "--quiet", "--gateway", &gateway.url(), "--dir"]).arg(&home);
             enrol.arg("--ca").arg(self.ca()).arg("--token-file").arg(self.token(device));
             done(&mut enrol).await?;
         }
-        let mut run = Command::new(program);
+        let mut run = Command::new(&program);
         run.args(["run", "--dir"]).arg(&home);
         // Each gateway listens on another port than the one that it was enrolled at.
         run.env("CASEWAY_AGENT_GATEWAY", gateway.url()).env("CASEWAY_AGENT_CARRIER", carrier);
@@ -267,4 +267,12 @@ impl Gateway {
     fn url(&self) -> String {
         format!("https://{}", self.address)
     }
+}
+
+/// The agent as it is shipped, where `cargo build --profile small --no-default-features --features
+/// agent --bin caseway-agent` has made it; else this build's.
+pub(crate) fn agent_program() -> PathBuf {
+    let built = Path::new(env!("CARGO_BIN_EXE_caseway-agent"));
+    let small = built.ancestors().nth(2).map(|target| target.join("small/caseway-agent"));
+    small.filter(|small| small.is_file()).unwrap_or_else(|| built.to_owned())
 }

@@ -13,7 +13,7 @@ pub(crate) const GIB: u64 = 1024 * 1024 * 1024;
 #[derive(Debug, Parser)]
 #[command(
     name = "cargo bench --bench tunnel --",
-    after_help = "Everything, in one command (about an hour for each congestion control):\n  \
+    after_help = "Everything, in one command (about half an hour for each congestion control):\n  \
                   cargo bench --bench tunnel -- --peers --results\n\n\
                   The peers are installed by benches/peers/install. Memory, and other rows of the table\n\
                   that this benchmark does not measure itself, come from the last `cargo bench --bench fleet`."

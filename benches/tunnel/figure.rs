@@ -81,6 +81,8 @@ pub(crate) enum Figure {
     Trip(Size, Rank),
     /// Channels opened and closed in a second.
     Churn,
+    /// CPU milliseconds for each of those.
+    ChurnCpu(Part),
     /// How many others failed meanwhile.
     Failed,
     /// Milliseconds from asking for a session to the first byte back through it.

@@ -188,6 +188,9 @@ fn sections() -> Vec<Section> {
     channels.push(("opened a second".to_owned(), Figure::Churn));
     channels.push(("failed a round".to_owned(), Figure::Failed));
     all.push(section("Opening a channel", channels));
+    let parts = [Part::All].into_iter().chain(Part::REAL);
+    let columns = parts.map(|part| (part.name().to_owned(), Figure::ChurnCpu(part)));
+    all.push(section("CPU-milliseconds for a channel opened and closed", columns.collect()));
     let trips = [Size::One, Size::SixtyFour].into_iter().flat_map(|size| {
         Rank::BOTH.map(|rank| {
             let (bytes, percent) = (size.bytes(), rank.percent());

@@ -98,11 +98,7 @@ impl Work {
                 let times = load::trips(way.at, size.bytes(), plan.trips, plan.patience)?;
                 Ok(ranks(&times, 1_000.0, |rank| Figure::Trip(size, rank)))
             }
-            Self::Churn => {
-                let churned = load::churn(way.at, CLIENTS, plan.churn)?;
-                let rate = whole(churned.opened) / churned.took.as_secs_f64();
-                Ok(vec![(Figure::Churn, rate), (Figure::Failed, whole(churned.failed))])
-            }
+            Self::Churn => churn(way, plan.churn),
             Self::Sessions => {
                 let desk = way.desk.as_ref().context("no log-in")?;
                 let times = openings::sessions(desk, plan.sessions, plan.patience)?;
@@ -147,18 +143,33 @@ fn ranks(times: &Times, unit: f64, figure: impl Fn(Rank) -> Figure) -> Vec<(Figu
 fn transfer(way: &Way, bulk: Bulk, bytes: u64) -> Result<Vec<(Figure, f64)>> {
     let before = Moment::now()?;
     let took = load::bulk(way.at, bulk, bytes)?;
-    let after = Moment::now()?;
+    let used = used(way, &before, &Moment::now()?);
+    let rate = amount(bytes) * 8.0 / 1e9 / took.as_secs_f64();
     let gib = amount(bytes) / amount(GIB);
-    let mut all = 0.0;
-    let mut numbers = Vec::new();
-    for (part, root) in &way.cast {
-        let used = after.cpu(*root).saturating_sub(before.cpu(*root)).as_secs_f64() / gib;
-        all += used;
-        numbers.push((Figure::Cpu(bulk, *part), used));
-    }
-    numbers.push((Figure::Cpu(bulk, Part::All), all));
-    numbers.insert(0, (Figure::Rate(bulk), amount(bytes) * 8.0 / 1e9 / took.as_secs_f64()));
-    Ok(numbers)
+    let cpu = used.into_iter().map(|(part, seconds)| (Figure::Cpu(bulk, part), seconds / gib));
+    Ok([(Figure::Rate(bulk), rate)].into_iter().chain(cpu).collect())
+}
+
+fn churn(way: &Way, time: Duration) -> Result<Vec<(Figure, f64)>> {
+    let before = Moment::now()?;
+    let churned = load::churn(way.at, CLIENTS, time)?;
+    let used = used(way, &before, &Moment::now()?);
+    let (opened, failed) = (whole(churned.opened), whole(churned.failed));
+    let rates = [(Figure::Churn, opened / churned.took.as_secs_f64()), (Figure::Failed, failed)];
+    let cpu = used
+        .into_iter()
+        .map(|(part, seconds)| (Figure::ChurnCpu(part), seconds * 1_000.0 / opened));
+    Ok(rates.into_iter().chain(cpu).collect())
+}
+
+/// CPU seconds of each part, and of all together.
+fn used(way: &Way, before: &Moment, after: &Moment) -> Vec<(Part, f64)> {
+    let each = way.cast.iter().map(|(part, root)| {
+        (*part, after.cpu(*root).saturating_sub(before.cpu(*root)).as_secs_f64())
+    });
+    let mut used: Vec<(Part, f64)> = each.collect();
+    used.push((Part::All, used.iter().map(|(_, seconds)| seconds).sum()));
+    used
 }
 
 /// What each process grows by for an open channel through which one byte went each way.

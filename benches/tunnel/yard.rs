@@ -230,6 +230,8 @@ impl Yard {
                 _ = terminate.recv() => {}
             }
         });
+        // The work goes on meanwhile, and fails; nobody wants to read that.
+        let _silence = std::io::stdout().lock();
         self.tidy();
         std::process::exit(130);
     }

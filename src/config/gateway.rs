@@ -25,7 +25,8 @@ const MINUTE: Duration = Duration::from_secs(60);
 const MIB: u64 = 1024 * 1024;
 
 const IDLE_RANGE: RangeInclusive<Duration> = SECOND..=DAY;
-const MAX_RANGE: RangeInclusive<Duration> = MINUTE..=DAY;
+/// Devices believe no warrant that holds for longer than a working day.
+const MAX_RANGE: RangeInclusive<Duration> = MINUTE..=Duration::from_secs(8 * 60 * 60);
 const GRACE_RANGE: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(10 * 60);
 const DRAIN_RANGE: RangeInclusive<Duration> = Duration::ZERO..=DAY;
 const CONNECTIONS_RANGE: RangeInclusive<u32> = 1..=65_536;

@@ -218,7 +218,9 @@ fn remedy(cause: EndCause, subject: &Subject) -> String {
             "the edge device went offline; try again when it is back".to_owned()
         }
         EndCause::EdgeUnpaired => "the edge device was taken from the machine".to_owned(),
-        EndCause::EdgeRefused => "somebody at the machine turned remote access off".to_owned(),
+        EndCause::EdgeRefused => {
+            "the device lets nobody in: turned off at the machine, or its log says why".to_owned()
+        }
         EndCause::ConfigDeleted => {
             format!("the tunnel was changed; see `caseway tunnels {subject}`")
         }
