@@ -136,7 +136,8 @@ impl Desk {
     }
 
     fn seat(&mut self, token: &JoinToken, peer: PeerId, key: KeyDigest) -> Result<Vec<Command>> {
-        let joined = Input::Joined { ask: AskNo(1), token: token.digest(), peer, key };
+        let joined =
+            Input::Joined { ask: AskNo(1), token: token.digest(), by: Some(Party { peer, key }) };
         match self.step(joined).pop() {
             Some(Command::Seat { seat, .. }) => Ok(self.step(Input::Seated(seat))),
             other => bail!("no seat: {other:?}"),

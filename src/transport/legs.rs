@@ -28,7 +28,6 @@ use tracing::info;
 use super::{Dialer, connection::step_out, dial::DialError, quic::QuicLeg, record};
 use crate::{
     relay::Leg,
-    telemetry::one_line,
     tls::Door,
     token::JoinToken,
     wire::{
@@ -134,7 +133,8 @@ impl Sockets {
             let joined = timeout(patience, bare(tcp, token)).await;
             match joined.unwrap_or(Err(JoinError::Timeout)) {
                 Err(error) if !passed && error.is_of_the_way() => {
-                    info!(why = one_line(&error), "legs begin inside TLS on this network");
+                    let why = &error as &dyn std::error::Error;
+                    info!(why, "legs begin inside TLS on this network");
                     self.in_tls.store(true, Relaxed);
                 }
                 answered => {
