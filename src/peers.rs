@@ -26,7 +26,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::sync::mpsc;
 use tracing::{Instrument, debug, info_span};
 
-pub use notes::{Notes, write};
+pub use notes::{Notes, write_down};
 pub use present::{Present, watch};
 
 use crate::{

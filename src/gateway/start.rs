@@ -131,7 +131,7 @@ pub async fn start(options: Options, scope: &Scope) -> Result<Running, StartErro
     )
     .map_err(StartError::Console)?;
     let (notes, waiting) = peers::Notes::new();
-    doors.spawn("notes", peers::write(store.clone(), waiting));
+    doors.spawn("notes", peers::write_down(store.clone(), waiting));
     let desk = peers::Desk {
         broker: broker.clone(),
         store: store.clone(),

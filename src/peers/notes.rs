@@ -21,7 +21,7 @@ const TRIES_MAX: u32 = 10;
 pub struct Notes(mpsc::Sender<Box<Entry>>);
 
 impl Notes {
-    /// The queue, and what [`write`] empties.
+    /// The queue, and what [`write_down`] empties.
     #[must_use]
     pub fn new() -> (Self, mpsc::Receiver<Box<Entry>>) {
         let (notes, waiting) = mpsc::channel(WAITING_MAX);
@@ -37,7 +37,7 @@ impl Notes {
 }
 
 /// Writes what waits, in order and as much at once as there is, until nobody takes entries.
-pub async fn write(store: Store, mut waiting: mpsc::Receiver<Box<Entry>>) {
+pub async fn write_down(store: Store, mut waiting: mpsc::Receiver<Box<Entry>>) {
     let mut some = Vec::new();
     while waiting.recv_many(&mut some, TOGETHER_MAX).await > 0 {
         let entries: Vec<Entry> = some.drain(..).map(|entry| *entry).collect();
