@@ -8,6 +8,7 @@ use std::{
     io::{self, IsTerminal},
 };
 
+use tracing::warn;
 use tracing_subscriber::{
     filter::{LevelFilter, Targets},
     fmt,
@@ -65,7 +66,12 @@ impl Verbosity {
 
 /// Starts logging to stderr. A second start in one process changes nothing.
 pub fn start(verbosity: Verbosity) {
-    let told = std::env::var("CASEWAY_LOG").ok().and_then(|list| list.parse::<Targets>().ok());
+    let told = std::env::var("CASEWAY_LOG").ok().map(|list| list.parse::<Targets>());
+    let (told, fault) = match told {
+        Some(Ok(told)) => (Some(told), None),
+        Some(Err(fault)) => (None, Some(fault)),
+        None => (None, None),
+    };
     let ours =
         || Targets::new().with_default(verbosity.others()).with_target("caseway", verbosity.ours());
     let lines = fmt::layer()
@@ -73,6 +79,9 @@ pub fn start(verbosity: Verbosity) {
         .with_ansi(io::stderr().is_terminal())
         .with_target(false);
     let _ = tracing_subscriber::registry().with(lines).with(told.unwrap_or_else(ours)).try_init();
+    if let Some(fault) = fault {
+        warn!(%fault, "CASEWAY_LOG is not understood; expected a list such as warn,caseway=debug");
+    }
 }
 
 /// An error with its sources, without saying the same twice: some put their source into their own
