@@ -15,7 +15,7 @@ pub enum StoreError {
         "{path} was written by a newer Caseway (schema {found}, this program knows {known}); \
          install that version, or restore the copy from before the upgrade"
     )]
-    Newer { path: PathBuf, found: i64, known: i64 },
+    Newer { path: PathBuf, found: usize, known: usize },
     #[error("{path} is in use by another gateway; stop that one first, or name another directory")]
     Locked { path: PathBuf },
     #[error(

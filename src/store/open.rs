@@ -27,8 +27,9 @@ const READERS: u32 = 4;
 pub(super) const TURN_WAIT: Duration = Duration::from_secs(5);
 /// Changes that a reader may lag behind before it has to ask for those that it missed.
 const CHANGES_KEPT: usize = 1024;
-/// The schema that this program writes.
-const SCHEMA: i64 = 1;
+/// The steps that bring an empty file to the schema of this program, in order. One that was shipped
+/// is never changed: what comes later is a step of its own.
+const STEPS: &[&str] = &[include_str!("schema/01_first.sql")];
 
 /// What the store lets in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -204,32 +205,42 @@ fn private_file(path: &Path) -> Result<(), StoreError> {
     }
 }
 
-/// Brings an empty file to the schema; refuses one that has another.
+/// Brings a file to the schema, an empty one from the first step, an older one from where it stands:
+/// all steps or none. Refuses one that is not ours.
 async fn ready(path: &Path, writer: &SqlitePool) -> Result<(), StoreError> {
     let tables = sqlx::query("SELECT COUNT(*) AS tables FROM sqlite_master")
         .fetch_one(writer)
         .await
         .map_err(|fault| foreign(path, fault.into()))?
         .try_get::<i64, _>("tables")?;
-    if tables > 0 {
-        return known(path, writer).await;
+    let found = if tables > 0 { known(path, writer).await? } else { 0 };
+    if found == STEPS.len() {
+        return Ok(());
     }
     let mut making = writer.begin_with("BEGIN IMMEDIATE").await?;
-    sqlx::raw_sql(include_str!("schema.sql")).execute(&mut *making).await?;
-    sqlx::query("INSERT INTO meta (key, value) VALUES ('format', 'caseway'), ('schema', $1)")
-        .bind(SCHEMA.to_string())
-        .execute(&mut *making)
-        .await?;
-    sqlx::query("INSERT INTO audit_head (id, seq, hash) VALUES (1, $1, $2)")
-        .bind(Head::START.seq)
-        .bind(Head::START.hash.to_string())
+    for step in STEPS.iter().skip(found) {
+        sqlx::raw_sql(*step).execute(&mut *making).await?;
+    }
+    if found == 0 {
+        sqlx::query("INSERT INTO meta (key, value) VALUES ('format', 'caseway'), ('schema', '0')")
+            .execute(&mut *making)
+            .await?;
+        sqlx::query("INSERT INTO audit_head (id, seq, hash) VALUES (1, $1, $2)")
+            .bind(Head::START.seq)
+            .bind(Head::START.hash.to_string())
+            .execute(&mut *making)
+            .await?;
+    }
+    sqlx::query("UPDATE meta SET value = $1 WHERE key = 'schema'")
+        .bind(STEPS.len().to_string())
         .execute(&mut *making)
         .await?;
     Ok(making.commit().await?)
 }
 
-/// Refuses a file that is not ours, or that a newer program wrote.
-async fn known(path: &Path, pool: &SqlitePool) -> Result<(), StoreError> {
+/// How many [`STEPS`] a file has behind it. Refuses one that is not ours, or that a newer program
+/// wrote.
+async fn known(path: &Path, pool: &SqlitePool) -> Result<usize, StoreError> {
     let not_ours = || StoreError::NotOurs { path: path.to_owned() };
     let row = sqlx::query(
         "SELECT f.value AS format, s.value AS written FROM meta f, meta s \
@@ -243,14 +254,14 @@ async fn known(path: &Path, pool: &SqlitePool) -> Result<(), StoreError> {
         Some(_) | None => foreign(path, fault.into()),
     })?
     .ok_or_else(not_ours)?;
-    let found = row.try_get::<String, _>("written")?.parse().map_err(|_| not_ours())?;
+    let found: usize = row.try_get::<String, _>("written")?.parse().map_err(|_| not_ours())?;
     if row.try_get::<String, _>("format")? != "caseway" {
         return Err(not_ours());
     }
-    if found > SCHEMA {
-        return Err(StoreError::Newer { path: path.to_owned(), found, known: SCHEMA });
+    if found > STEPS.len() {
+        return Err(StoreError::Newer { path: path.to_owned(), found, known: STEPS.len() });
     }
-    Ok(())
+    Ok(found)
 }
 
 /// What SQLite says of a file that is no database (result code 26), in our words.

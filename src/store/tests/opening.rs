@@ -2,6 +2,8 @@
 
 use std::os::unix::fs::PermissionsExt;
 
+use sqlx::{Connection, Row, SqliteConnection, sqlite::SqliteConnectOptions};
+
 use super::*;
 
 async fn open(path: &std::path::Path) -> Result<Store, StoreError> {
@@ -31,11 +33,35 @@ async fn another_programs_database_is_refused() {
 #[tokio::test]
 async fn a_newer_schema_is_refused_with_both_versions() {
     let desk = Desk::new().await;
-    desk.tamper("UPDATE meta SET value = '9' WHERE key = 'schema'").await.unwrap();
+    desk.tamper("UPDATE meta SET value = '999' WHERE key = 'schema'").await.unwrap();
     let path = desk.path();
     desk.store.close().await;
     let refused = open(&path).await.unwrap_err();
-    assert!(matches!(refused, StoreError::Newer { found: 9, known: 1, .. }), "{refused}");
+    assert!(matches!(refused, StoreError::Newer { found: 999, .. }), "{refused}");
+}
+
+#[tokio::test]
+async fn a_file_of_the_first_schema_is_brought_to_todays_with_its_rows() {
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join("caseway.db");
+    let made = SqliteConnectOptions::new().filename(&path).create_if_missing(true);
+    let mut old = SqliteConnection::connect_with(&made).await.unwrap();
+    sqlx::raw_sql(include_str!("../schema/01_first.sql")).execute(&mut old).await.unwrap();
+    let rows = "INSERT INTO meta (key, value) VALUES ('format', 'caseway'), ('schema', '1'); \
+                INSERT INTO audit_head (id, seq, hash) VALUES (1, 0, ''); \
+                INSERT INTO tenants (id, name, active) VALUES ('old', 'Old', 1);";
+    sqlx::raw_sql(rows).execute(&mut old).await.unwrap();
+    old.close().await.unwrap();
+
+    let store = open(&path).await.unwrap();
+    let kept = sqlx::query("SELECT t.name, m.value FROM tenants t, meta m WHERE m.key = 'schema'")
+        .fetch_one(store.readers().unwrap())
+        .await
+        .unwrap();
+    assert_eq!(kept.get::<String, _>("name"), "Old");
+    assert!(kept.get::<String, _>("value").parse::<usize>().unwrap() >= 1);
+    store.close().await;
+    open(&path).await.unwrap();
 }
 
 #[tokio::test]
