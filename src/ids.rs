@@ -110,6 +110,14 @@ ids! {
     CaseId, "case", to_ascii_uppercase;
     /// One started instance of a tunnel config under one grant.
     SessionId, "session", to_ascii_lowercase;
+    /// A resource group of one company.
+    GroupId, "group", to_ascii_lowercase;
+    /// A division of a company's cases.
+    WorkspaceId, "workspace", to_ascii_lowercase;
+    /// A role within single cases.
+    CaseRoleId, "case role", to_ascii_lowercase;
+    /// People of a company who share an e-mail domain.
+    OrganisationId, "organisation", to_ascii_lowercase;
     /// A gateway process's name among its siblings, as its face certificate spells it.
     GatewayId, "gateway", to_ascii_lowercase;
 }

@@ -12,6 +12,7 @@
 //!  4  process    agent   client             |  session
 //!  3  rooms      transport   wire           |  store     authz
 //!  2  rooms      tls   seal   relay         |  warrant   token   registry   audit   machines   tenancy   cases
+//!                                          |  groups   workspaces   visibility
 //!  1  ground          secret   tasks   ids   clock   telemetry
 //!                <-------- bytes -------->     <---------------- decisions ---------------->
 //! ```
@@ -28,6 +29,7 @@ pub mod audit;
 #[cfg(feature = "gateway")]
 pub mod authz;
 pub mod cases;
+pub mod groups;
 pub mod machines;
 #[cfg(feature = "gateway")]
 pub mod registry;
@@ -37,7 +39,9 @@ pub mod session;
 pub mod store;
 pub mod tenancy;
 pub mod token;
+pub mod visibility;
 pub mod warrant;
+pub mod workspaces;
 
 // Bytes.
 pub mod relay;

@@ -36,6 +36,10 @@ const PLAN: &[(&str, &[&str])] = &[
     ("machines", &["ids", "cases"]),
     // The record of a flow names its destination.
     ("audit", &["ids", "clock", "tenancy", "machines"]),
+    // Whether a case waits for somebody is its state.
+    ("groups", &["ids", "clock", "cases"]),
+    ("workspaces", &["ids"]),
+    ("visibility", &["ids"]),
     ("token", &["ids", "secret"]),
     // The targets in a warrant are those of the tunnel config, not a copy of their shape.
     ("warrant", &["ids", "secret", "clock", "machines"]),
@@ -250,7 +254,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("zeroize", &["secret"]),
     ("getrandom", &["secret"]),
     ("toml", &["config"]),
-    ("jiff", &["clock", "config", "client"]),
+    ("jiff", &["clock", "config", "client", "groups"]),
     ("fast_socks5", &["client"]),
     ("rpassword", &["client"]),
     ("tokio_modbus", &["demo"]),

@@ -1,0 +1,5 @@
+//! Domain.md G.1, by its numbers.
+
+mod access;
+mod hours;
+mod rules;
