@@ -4,8 +4,11 @@
 //! assignment's (domain.md B.1). A tenant's *relation* to an object decides the side, not the
 //! role's name: see `authz`.
 
+mod permission;
+
 use std::collections::BTreeSet;
 
+pub use permission::{Permission, Permissions};
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{AssignmentId, CustomerId, FacilityId, PersonId, TenantId};

@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 use crate::{
     cases::{Case, CaseType},
     clock::Wall,
-    ids::{AssetId, CaseId, DeviceId, PersonId, Revision, TunnelId},
+    ids::{AssetId, CaseId, DeviceId, MachineId, PersonId, Revision, TunnelId},
     machines::{Asset, CustomerMachine, Device, Tunnel},
-    tenancy::{Assignment, Person, Role, Tenant},
+    tenancy::{Assignment, Permission, Person, Role, Tenant},
 };
 
 /// "May this person do this now?" The objects are in the [`Facts`] that come with it.
@@ -28,7 +28,13 @@ pub enum Action {
     ChangeState(CaseId),
     /// To `Facts::assignee`.
     Assign(CaseId),
+    /// Take it from whoever has it.
+    Unassign(CaseId),
     Chat(CaseId),
+    /// Title, description, severity and the like.
+    EditCase(CaseId),
+    /// A provider asks the operator to turn the switch on; answering is [`Self::SwitchCase`].
+    RequestAccess(CaseId),
     /// Turning on asks for more than turning off: off is open to whoever may switch at all.
     SwitchCase {
         case: CaseId,
@@ -48,16 +54,23 @@ pub enum Action {
     ReadAudit(CaseId),
     /// End another person's session on this asset.
     EndSession(AssetId),
+    EndOwnSession(AssetId),
     ReadAsset(AssetId),
     EditTunnels(AssetId),
     /// Pair or unpair an edge device with this asset.
     PairDevice(AssetId),
-    /// Create, enrol or revoke edge devices of one's own tenant.
-    ManageDevices,
-    /// Create or change assets of one's own tenant.
-    ManageAssets,
-    /// Read and write people and assignments of one's own tenant.
-    ManagePeople,
+    /// Take the paired device out of service; its owner alone may.
+    Decommission(AssetId),
+    /// Accept or decline a provider's proposal, or remove the link.
+    AnswerProposal(AssetId),
+    /// About `Facts::machine`, as its provider sees it.
+    ReadMachine(MachineId),
+    ManageMachine(MachineId),
+    /// Propose the machine to its operator, or remove the link.
+    ProposeMachine(MachineId),
+    /// What concerns the own company alone and is called like the permission that it takes: reading
+    /// or managing people, devices, facilities, assets, customers, models and the like.
+    Own(Permission),
 }
 
 /// The grant under which a tunnel is used: which switch governs it.

@@ -13,14 +13,14 @@ use cedar_policy::{
 
 use super::{
     Action, Door, Facts, Presence, Want,
-    matrix::{Permissions, works_in},
+    matrix::{given_by, works_in},
     standing::{Object, Relation, Standing},
 };
 use crate::{
     cases::{Case, CaseType, State, Switch},
     ids::TenantId,
     machines::{Asset, Mode, Tunnel},
-    tenancy::Role,
+    tenancy::{Permission, Permissions},
 };
 
 /// The question could not be put. The source is Cedar's own; the caller can only deny.
@@ -82,12 +82,12 @@ pub(super) fn put(
         Object::Machine(machine) => uid(&types.machine, machine.id.as_str()),
         Object::Tenant(tenant) => uid(&types.tenant, tenant.id.as_str()),
     };
-    let mut entities = vec![entity(&principal, person(standing))?];
+    let mut entities = vec![entity(&principal, person(standing, types))?];
     if let Object::Case(case) = standing.object {
         entities.push(entity(&resource, self::case(case, types)?)?);
     }
     if let Some(row) = standing.asset {
-        let attributes = asset(row, standing, facts)?;
+        let attributes = asset(row, standing, facts, types)?;
         entities.push(entity(&uid(&types.asset, row.id.as_str()), attributes)?);
     }
     let context = context(asked, standing, facts, types)?;
@@ -109,7 +109,10 @@ pub(super) fn name(action: &Action) -> &'static str {
         Action::ReadCase(_) => "read_case",
         Action::ChangeState(_) => "change_state",
         Action::Assign(_) => "assign",
+        Action::Unassign(_) => "unassign",
         Action::Chat(_) => "chat",
+        Action::EditCase(_) => "edit_case",
+        Action::RequestAccess(_) => "request_access",
         Action::ReadAudit(_) => "read_audit",
         Action::SwitchCase { on: true, .. } => "switch_case_on",
         Action::SwitchCase { on: false, .. } => "switch_case_off",
@@ -118,24 +121,29 @@ pub(super) fn name(action: &Action) -> &'static str {
         Action::UseTunnel { .. } => "use_tunnel",
         Action::ReadTunnels(_) => "read_tunnels",
         Action::EndSession(_) => "end_session",
+        Action::EndOwnSession(_) => "end_own_session",
         Action::ReadAsset(_) => "read_asset",
         Action::EditTunnels(_) => "edit_tunnels",
         Action::PairDevice(_) => "pair_device",
-        Action::ManageDevices => "manage_devices",
-        Action::ManageAssets => "manage_assets",
-        Action::ManagePeople => "manage_people",
+        Action::Decommission(_) => "decommission",
+        Action::AnswerProposal(_) => "answer_proposal",
+        Action::ReadMachine(_) => "read_machine",
+        Action::ManageMachine(_) => "manage_machine",
+        Action::ProposeMachine(_) => "propose_machine",
+        Action::Own(permission) => permission.code(),
     }
 }
 
 type Pairs = Vec<(String, Value)>;
 
-fn person(standing: &Standing<'_>) -> Pairs {
+fn person(standing: &Standing<'_>, types: &Types) -> Pairs {
     let mut pairs = vec![
         pair("active", yes(standing.person.active)),
         pair("tenant_active", yes(standing.tenant.active)),
         pair("linked", yes(standing.linked)),
-        pair("held", names(standing.held)),
-        pair("covered", names(standing.covered)),
+        pair("tenant", tenant(&standing.tenant.id, types)),
+        pair("held", names(standing.held, standing)),
+        pair("covered", names(standing.covered, standing)),
     ];
     if let Some(relation) = standing.relation {
         pairs.push(pair(
@@ -174,7 +182,12 @@ fn case(case: &Case, types: &Types) -> Result<Pairs, Unaskable> {
     Ok(pairs)
 }
 
-fn asset(asset: &Asset, standing: &Standing<'_>, facts: &Facts) -> Result<Pairs, Unaskable> {
+fn asset(
+    asset: &Asset,
+    standing: &Standing<'_>,
+    facts: &Facts,
+    types: &Types,
+) -> Result<Pairs, Unaskable> {
     let mut pairs =
         vec![pair("active", yes(standing.asset_active)), pair("switch", switch(&asset.switch)?)];
     if let Some(device) = standing.paired(facts) {
@@ -183,7 +196,9 @@ fn asset(asset: &Asset, standing: &Standing<'_>, facts: &Facts) -> Result<Pairs,
             Presence::Online => "online",
             Presence::Refusing => "refusing",
         });
-        pairs.push(pair("device", record([pair("presence", presence)])?));
+        let owner = tenant(&device.device.owner, types);
+        let device = record([pair("presence", presence), pair("owner", owner)])?;
+        pairs.push(pair("device", device));
     }
     Ok(pairs)
 }
@@ -195,7 +210,7 @@ fn context(
     types: &Types,
 ) -> Result<Pairs, Unaskable> {
     let mut pairs =
-        vec![pair("at", Value::new_long(asked.at.0)), pair("needs", text(standing.needs.name()))];
+        vec![pair("at", Value::new_long(asked.at.0)), pair("needs", text(standing.needs.code()))];
     if let Some(asset) = standing.asset {
         pairs.push(pair("asset", Value::new_entity_uid(uid(&types.asset, asset.id.as_str()))));
     }
@@ -221,7 +236,8 @@ fn context(
     Ok(pairs)
 }
 
-/// The person that a case is to be assigned to; roles that are inert in the tenant are none.
+/// The person that a case is to be assigned to, and which cases they may have; roles that are inert
+/// in the tenant give nothing.
 fn assignee(
     standing: &Standing<'_>,
     facts: &Facts,
@@ -229,10 +245,17 @@ fn assignee(
 ) -> Result<Option<(String, Value)>, Unaskable> {
     let Some(assignee) = &facts.assignee else { return Ok(None) };
     let roles = assignee.roles.iter().filter(|role| works_in(**role, standing.tenant));
+    let held = roles.fold(Permissions::default(), |held, role| held.with(given_by(*role)));
+    let being = [
+        Permission::BeAssigneeShared,
+        Permission::BeAssigneeOperatorInternal,
+        Permission::BeAssigneeProviderInternal,
+    ];
+    let may = being.into_iter().filter(|one| held.contains(*one)).map(|one| text(one.code()));
     let value = record([
         pair("tenant", tenant(&assignee.person.tenant, types)),
         pair("active", yes(assignee.person.active)),
-        pair("roles", Value::new_set(roles.map(|role| text(Role::code(*role))))),
+        pair("may", Value::new_set(may)),
     ])?;
     Ok(Some(pair("assignee", value)))
 }
@@ -271,8 +294,12 @@ fn tenant(id: &TenantId, types: &Types) -> Value {
     Value::new_entity_uid(uid(&types.tenant, id.as_str()))
 }
 
-fn names(permissions: Permissions) -> Value {
-    Value::new_set(permissions.names().map(text))
+/// Of `permissions`, those that a policy may name when this is asked: what the action needs, and the
+/// one that some ways of using a tunnel need beside it. All others cost time and change nothing.
+fn names(permissions: Permissions, standing: &Standing<'_>) -> Value {
+    let named = [standing.needs, Permission::TransferFiles];
+    let some = named.into_iter().filter(|one| permissions.contains(*one));
+    Value::new_set(some.map(|one| text(one.code())))
 }
 
 fn uid(kind: &EntityTypeName, id: &str) -> EntityUid {

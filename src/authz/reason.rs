@@ -37,6 +37,8 @@ pub enum Reason {
     Mode,
     /// No edge device is paired with the asset.
     NoEdge,
+    /// The device belongs to the other side.
+    NotOwner,
     EdgeOffline,
     /// The device refuses: its local switch, or its ceiling.
     EdgeRefused,
@@ -82,17 +84,19 @@ impl Denial {
             (Reason::EdgeOffline, _) => EndCause::EdgeOffline,
             (Reason::EdgeRefused, _) => EndCause::EdgeRefused,
             (Reason::Limit, _) => EndCause::AdminTerminated,
-            // A case keeps its type and a session has no assignee: only a fault gives these.
-            (Reason::CaseType | Reason::AssigneeRole | Reason::PolicyFault, _) => {
-                EndCause::DecisionLost
-            }
+            // A case keeps its type, a session has no assignee and takes no device away: only a fault
+            // gives these.
+            (
+                Reason::CaseType | Reason::AssigneeRole | Reason::NotOwner | Reason::PolicyFault,
+                _,
+            ) => EndCause::DecisionLost,
         }
     }
 }
 
 impl Reason {
     /// Every reason, in the order of evaluation.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Unauthenticated,
         Self::Disabled,
         Self::NotFound,
@@ -107,6 +111,7 @@ impl Reason {
         Self::Config,
         Self::Mode,
         Self::NoEdge,
+        Self::NotOwner,
         Self::EdgeOffline,
         Self::EdgeRefused,
         Self::Limit,
@@ -131,6 +136,7 @@ impl Reason {
             Self::Config => "config",
             Self::Mode => "mode",
             Self::NoEdge => "no_edge",
+            Self::NotOwner => "not_owner",
             Self::EdgeOffline => "edge_offline",
             Self::EdgeRefused => "edge_refused",
             Self::Limit => "limit",

@@ -7,13 +7,13 @@
 
 use super::{
     Action, DeviceFacts, Facts, Reason, Request, Via,
-    matrix::{Permission, Permissions, works_in},
+    matrix::{BY_ANY_SCOPE, by_type, given_by, read, works_in},
 };
 use crate::{
     cases::{Case, CaseType, Kind},
-    ids::{AssetId, CaseId, TenantId},
+    ids::{AssetId, CaseId, MachineId, TenantId},
     machines::{Asset, CustomerMachine, Link},
-    tenancy::{Assignment, Person, Role, Scope, Side, Tenant},
+    tenancy::{Assignment, Permission, Permissions, Person, Role, Scope, Side, Tenant},
 };
 
 /// The asker, the object, and what lies between them.
@@ -115,13 +115,15 @@ impl<'a> Standing<'a> {
         if !admitted || !works_in(role, self.tenant) {
             return;
         }
-        let given = Permissions::of(role);
+        let given = given_by(role);
         self.held = self.held.with(given);
-        if !self.covers(&assignment.scope, facts) {
-            return;
-        }
-        self.covered = self.covered.with(given);
-        if given.contains(self.needs) {
+        let covered = match self.relation {
+            _ if self.covers(&assignment.scope, facts) => given,
+            Some(Relation::Own) => given.within(*BY_ANY_SCOPE),
+            Some(Relation::Operator | Relation::Provider) | None => Permissions::default(),
+        };
+        self.covered = self.covered.with(covered);
+        if covered.contains(self.needs) {
             self.role = Some(self.role.map_or(role, |other| other.min(role)));
         }
     }
@@ -145,12 +147,13 @@ impl<'a> Standing<'a> {
     pub(super) fn visible(&self) -> bool {
         match self.object {
             Object::Tenant(_) => true,
-            Object::Asset(_) | Object::Machine(_) => self.covered.contains(Permission::ReadAsset),
+            Object::Asset(_) => self.covered.contains(Permission::ReadAsset),
+            Object::Machine(_) => self.covered.contains(Permission::ReadMachines),
             Object::Case(case) => {
                 let cut_off = case.case_type() == CaseType::Shared
                     && self.relation == Some(Relation::Provider)
                     && !self.linked;
-                !cut_off && self.covered.contains(Permission::read(case.case_type()))
+                !cut_off && self.covered.contains(read(case.case_type()))
             }
         }
     }
@@ -186,22 +189,29 @@ fn find<'a>(
         Action::ReadCase(id)
         | Action::ChangeState(id)
         | Action::Assign(id)
+        | Action::Unassign(id)
         | Action::Chat(id)
+        | Action::EditCase(id)
+        | Action::RequestAccess(id)
         | Action::ReadAudit(id)
         | Action::SwitchCase { case: id, .. } => find_case(id, facts, tenant),
         Action::SwitchAsset { asset: id, .. }
         | Action::ReadTunnels(id)
         | Action::EndSession(id)
+        | Action::EndOwnSession(id)
         | Action::ReadAsset(id)
         | Action::EditTunnels(id)
-        | Action::PairDevice(id) => find_asset(id, facts, tenant),
+        | Action::PairDevice(id)
+        | Action::Decommission(id)
+        | Action::AnswerProposal(id) => find_asset(id, facts, tenant),
+        Action::ReadMachine(id) | Action::ManageMachine(id) | Action::ProposeMachine(id) => {
+            find_machine(id, facts, tenant)
+        }
         Action::UseTunnel { via, .. } => match via {
             Via::Case(id) => find_case(id, facts, tenant),
             Via::Asset(id) => find_asset(id, facts, tenant),
         },
-        Action::ManageDevices | Action::ManageAssets | Action::ManagePeople => {
-            Some((Object::Tenant(tenant), Some(Relation::Own)))
-        }
+        Action::Own(_) => Some((Object::Tenant(tenant), Some(Relation::Own))),
     }
 }
 
@@ -235,6 +245,17 @@ fn find_asset<'a>(
         None
     };
     Some((Object::Asset(asset), relation))
+}
+
+/// A machine as its provider sees it, whether it is linked or not; to others it is not there.
+fn find_machine<'a>(
+    id: &MachineId,
+    facts: &'a Facts,
+    tenant: &Tenant,
+) -> Option<(Object<'a>, Option<Relation>)> {
+    let machine = facts.machine.as_ref().filter(|row| row.id == *id)?;
+    let relation = (machine.provider == tenant.id).then_some(Relation::Provider);
+    Some((Object::Machine(machine), relation))
 }
 
 /// What a new case is to be about: an asset, or for a provider without a link its own machine.
@@ -294,41 +315,52 @@ fn in_use(id: &TenantId, facts: &Facts) -> bool {
 fn needs(action: &Action, object: Object<'_>) -> Permission {
     use Permission as P;
 
-    let by_type = |rows: [Permission; 3], otherwise: Permission| match object {
-        Object::Case(case) => Permission::by_type(case.case_type(), rows),
-        Object::Asset(_) | Object::Machine(_) | Object::Tenant(_) => otherwise,
+    let of_case = |rows: [Permission; 3]| match object {
+        Object::Case(case) => by_type(case.case_type(), rows),
+        Object::Asset(_) | Object::Machine(_) | Object::Tenant(_) => rows[0],
     };
     match action {
-        Action::CreateCase(case) => Permission::by_type(
-            *case,
-            [P::CreateShared, P::CreateOperatorInternal, P::CreateProviderInternal],
-        ),
-        Action::ReadCase(_) => by_type(
-            [P::ReadShared, P::ReadOperatorInternal, P::ReadProviderInternal],
-            P::ReadShared,
-        ),
-        Action::ChangeState(_) => by_type(
-            [P::ChangeStateShared, P::ChangeStateOperatorInternal, P::ChangeStateProviderInternal],
+        Action::CreateCase(case) => {
+            by_type(*case, [P::CreateShared, P::CreateOperatorInternal, P::CreateProviderInternal])
+        }
+        Action::ReadCase(_) => {
+            of_case([P::ReadShared, P::ReadOperatorInternal, P::ReadProviderInternal])
+        }
+        Action::ChangeState(_) => of_case([
             P::ChangeStateShared,
-        ),
-        Action::Assign(_) => by_type(
-            [P::AssignShared, P::AssignOperatorInternal, P::AssignProviderInternal],
-            P::AssignShared,
-        ),
-        Action::UseTunnel { .. } => {
-            by_type([P::UseShared, P::UseOperatorInternal, P::UseProviderInternal], P::UseAsset)
+            P::ChangeStateOperatorInternal,
+            P::ChangeStateProviderInternal,
+        ]),
+        Action::EditCase(_) => {
+            of_case([P::EditShared, P::EditOperatorInternal, P::EditProviderInternal])
+        }
+        Action::Assign(_) | Action::Unassign(_) => {
+            of_case([P::AssignShared, P::AssignOperatorInternal, P::AssignProviderInternal])
+        }
+        Action::UseTunnel { .. } => match object {
+            Object::Case(_) => {
+                of_case([P::UseShared, P::UseOperatorInternal, P::UseProviderInternal])
+            }
+            Object::Asset(_) | Object::Machine(_) | Object::Tenant(_) => P::UseAsset,
+        },
+        Action::SwitchCase { .. } => {
+            of_case([P::SwitchCase, P::SwitchCase, P::SwitchProviderInternal])
         }
         Action::Chat(_) => P::Chat,
+        Action::RequestAccess(_) => P::RequestAccess,
         Action::ReadAudit(_) => P::ReadAudit,
-        Action::SwitchCase { .. } => P::SwitchCase,
         Action::SwitchAsset { .. } => P::SwitchAsset,
         Action::ReadTunnels(_) => P::ReadTunnels,
         Action::EndSession(_) => P::EndSession,
+        Action::EndOwnSession(_) => P::EndOwnSession,
         Action::ReadAsset(_) => P::ReadAsset,
         Action::EditTunnels(_) => P::EditTunnels,
         Action::PairDevice(_) => P::PairDevice,
-        Action::ManageDevices => P::ManageDevices,
-        Action::ManageAssets => P::ManageAssets,
-        Action::ManagePeople => P::ManagePeople,
+        Action::Decommission(_) => P::Decommission,
+        Action::AnswerProposal(_) => P::AnswerProposal,
+        Action::ReadMachine(_) => P::ReadMachines,
+        Action::ManageMachine(_) => P::ManageCustomers,
+        Action::ProposeMachine(_) => P::ProposeMachine,
+        Action::Own(permission) => *permission,
     }
 }

@@ -2,6 +2,7 @@
 
 mod explained;
 mod laws;
+mod matrix;
 mod policies;
 mod situations;
 mod table;

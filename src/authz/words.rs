@@ -2,7 +2,7 @@
 
 use super::{
     Action, Door, Facts, Presence, Reason, Request, Via, Want,
-    matrix::{Permission, givers, works_in},
+    matrix::{givers, works_in},
     policy::Objection,
     standing::{Object, Relation, Standing},
 };
@@ -10,7 +10,7 @@ use crate::{
     cases::{Case, CaseType, Switch},
     clock::Wall,
     machines::{Mode, Tunnel},
-    tenancy::{Role, Tenant},
+    tenancy::{Permission, Role, Tenant},
 };
 
 /// One check in words.
@@ -52,6 +52,7 @@ pub(super) fn bare(reason: Reason) -> Words {
         | Reason::Config
         | Reason::Mode
         | Reason::NoEdge
+        | Reason::NotOwner
         | Reason::EdgeOffline
         | Reason::EdgeRefused
         | Reason::Limit => Words::new(
@@ -110,6 +111,7 @@ pub(super) fn of(
             format!("an edge device is paired with {}", machine(standing)),
             format!("ask {} to pair one", roles(Permission::PairDevice, standing)),
         )),
+        Reason::NotOwner => standing.paired(facts).map(|_| not_owner(facts)),
         Reason::EdgeOffline => presence(standing, facts).map(|_| edge_offline(facts)),
         Reason::EdgeRefused => presence(standing, facts)
             .filter(|presence| *presence != Presence::Offline)
@@ -166,7 +168,7 @@ fn role(permission: Permission, request: &Request, standing: &Standing<'_>) -> W
         Action::CreateCase(_) => "open such a case",
         Action::ReadCase(_) | Action::ReadAsset(_) => "see this",
         Action::ChangeState(_) => "change the state of such a case",
-        Action::Assign(_) => "assign such a case",
+        Action::Assign(_) | Action::Unassign(_) => "assign such a case",
         Action::Chat(_) => "take part in the conversation",
         Action::SwitchCase { .. } => "switch a case's remote access",
         Action::SwitchAsset { .. } => "switch a machine's remote access",
@@ -175,9 +177,15 @@ fn role(permission: Permission, request: &Request, standing: &Standing<'_>) -> W
         Action::EndSession(_) => "end other people's sessions",
         Action::EditTunnels(_) => "edit tunnels",
         Action::PairDevice(_) => "pair edge devices",
-        Action::ManageDevices => "manage edge devices",
-        Action::ManageAssets => "manage assets",
-        Action::ManagePeople => "manage people",
+        Action::EditCase(_)
+        | Action::RequestAccess(_)
+        | Action::EndOwnSession(_)
+        | Action::Decommission(_)
+        | Action::AnswerProposal(_)
+        | Action::ReadMachine(_)
+        | Action::ManageMachine(_)
+        | Action::ProposeMachine(_)
+        | Action::Own(_) => permission.what(),
     };
     let within = match (standing.relation, &standing.object) {
         (Some(Relation::Provider), Object::Case(_)) => " as the provider in this case",
@@ -274,6 +282,13 @@ fn mode(request: &Request, facts: &Facts) -> Option<Words> {
         }
     };
     Some(Words::new(format!("tunnel {} may be used {way}", tunnel.name), remedy))
+}
+
+fn not_owner(facts: &Facts) -> Words {
+    Words::new(
+        format!("{} is your company's own", device(facts)),
+        "ask the company that owns it to decommission it",
+    )
 }
 
 fn edge_offline(facts: &Facts) -> Words {

@@ -16,6 +16,7 @@ use crate::{
     ids::{DeviceId, TenantId},
     machines::Device,
     store::{Enrolment, NewDevice},
+    tenancy::Permission,
 };
 
 #[derive(Debug, Serialize)]
@@ -51,7 +52,7 @@ pub(super) async fn list(
     State(desk): State<Desk>,
     caller: Caller,
 ) -> Result<Json<Items<DeviceView>>, Problem> {
-    let _grant = desk.may(&caller.person.id, Action::ManageDevices).await?;
+    let _grant = desk.may(&caller.person.id, Action::Own(Permission::ReadDevices)).await?;
     let devices = desk.store.devices(&caller.person.tenant).await?;
     let items = devices.into_iter().map(|device| DeviceView::of(&desk, device)).collect();
     Ok(Json(Items { items, next: None }))

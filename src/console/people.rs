@@ -16,7 +16,7 @@ use crate::{
     ids::{AssignmentId, PersonId},
     secret::SecretText,
     store::NewPerson,
-    tenancy::{Assignment, Person, Role, Scope},
+    tenancy::{Assignment, Permission, Person, Role, Scope},
 };
 
 #[derive(Debug, Serialize)]
@@ -61,7 +61,7 @@ pub(super) async fn list(
     State(desk): State<Desk>,
     caller: Caller,
 ) -> Result<Json<Items<ColleagueView>>, Problem> {
-    let _grant = desk.may(&caller.person.id, Action::ManagePeople).await?;
+    let _grant = desk.may(&caller.person.id, Action::Own(Permission::ReadPeople)).await?;
     let mut items = Vec::new();
     for person in desk.store.people(&caller.person.tenant).await? {
         let held = desk.store.assignments(&person.id).await?;
@@ -88,7 +88,7 @@ pub(super) async fn create(
     let password = password.map(SecretText::new);
     let (email, name) = (email_address(&email)?, text("name", &name)?);
     // Hashing costs: only for those who may.
-    let _grant = desk.may(&caller.person.id, Action::ManagePeople).await?;
+    let _grant = desk.may(&caller.person.id, Action::Own(Permission::ManagePeople)).await?;
     let password_hash = match password {
         Some(password) => Some(SecretText::new(desk.passwords.hash(password).await?)),
         None => None,
@@ -121,7 +121,7 @@ pub(super) async fn set_active(
     Path(user): Path<PersonId>,
     Body(Activity { active }): Body<Activity>,
 ) -> Result<Json<PersonView>, Problem> {
-    colleague(&desk, &caller, &user).await?;
+    colleague(&desk, &caller, &user, Permission::ManagePeople).await?;
     let written = desk.store.set_person_active(&caller.by, &user, active, Now::read()).await?;
     desk.settled(written.revision).await;
     Ok(Json(written.value.into()))
@@ -133,7 +133,7 @@ pub(super) async fn assignments(
     caller: Caller,
     Path(user): Path<PersonId>,
 ) -> Result<Json<Items<AssignmentView>>, Problem> {
-    colleague(&desk, &caller, &user).await?;
+    colleague(&desk, &caller, &user, Permission::ReadPeople).await?;
     Ok(Items::all(desk.store.assignments(&user).await?))
 }
 
@@ -156,7 +156,7 @@ pub(super) async fn assign(
     Path(user): Path<PersonId>,
     Body(NewAssignment { role, scope }): Body<NewAssignment>,
 ) -> Result<(StatusCode, Json<AssignmentView>), Problem> {
-    colleague(&desk, &caller, &user).await?;
+    colleague(&desk, &caller, &user, Permission::AssignRoles).await?;
     let now = Now::read();
     let written = desk.store.add_assignment(&caller.by, &user, role, &scope, now).await?;
     Ok((StatusCode::CREATED, Json(written.value.into())))
@@ -168,7 +168,7 @@ pub(super) async fn unassign(
     caller: Caller,
     Path((user, assignment)): Path<(PersonId, AssignmentId)>,
 ) -> Result<StatusCode, Problem> {
-    colleague(&desk, &caller, &user).await?;
+    colleague(&desk, &caller, &user, Permission::AssignRoles).await?;
     let held = desk.store.assignments(&user).await?;
     if !held.iter().any(|one| one.id == assignment) {
         return Err(Problem::not_found());
@@ -178,9 +178,15 @@ pub(super) async fn unassign(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// That `user` is of the caller's tenant, and the caller may manage people: else there is nobody.
-async fn colleague(desk: &Desk, caller: &Caller, user: &PersonId) -> Result<(), Problem> {
-    let _grant = desk.may(&caller.person.id, Action::ManagePeople).await?;
+/// That `user` is of the caller's tenant, and the caller may do there what takes `needs`: else there
+/// is nobody.
+async fn colleague(
+    desk: &Desk,
+    caller: &Caller,
+    user: &PersonId,
+    needs: Permission,
+) -> Result<(), Problem> {
+    let _grant = desk.may(&caller.person.id, Action::Own(needs)).await?;
     match desk.store.person(user).await? {
         Some(person) if person.tenant == caller.person.tenant => Ok(()),
         Some(_) | None => Err(Problem::not_found()),

@@ -120,6 +120,9 @@ impl Problem {
             }
             Reason::Mode => (StatusCode::CONFLICT, "the tunnel's mode does not allow this way in"),
             Reason::NoEdge => (StatusCode::CONFLICT, "no edge device is paired with the machine"),
+            Reason::NotOwner => {
+                (StatusCode::CONFLICT, "the edge device is not yours; its owner decommissions it")
+            }
             Reason::EdgeOffline => (StatusCode::CONFLICT, "the machine's edge device is offline"),
             Reason::EdgeRefused => {
                 (StatusCode::CONFLICT, "the machine's edge device refuses remote access")

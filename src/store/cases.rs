@@ -145,7 +145,10 @@ impl Store {
         to: Option<&PersonId>,
         now: Now,
     ) -> Result<Written<Case>, WriteError> {
-        let action = Action::Assign(case.clone());
+        let action = match to {
+            Some(_) => Action::Assign(case.clone()),
+            None => Action::Unassign(case.clone()),
+        };
         let (mut allowed, old) = self.on_case(by, case, to, action, now).await?;
         let new = Case { assignee: to.cloned(), ..old.clone() };
         write_case(allowed.rows(), &new).await?;

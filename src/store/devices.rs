@@ -18,6 +18,7 @@ use crate::{
     ids::{AssetId, DeviceId, KeyDigest, TenantId},
     machines::{Asset, Device},
     secret::{Secret, SecretText},
+    tenancy::Permission,
 };
 
 /// How long an enrolment token may be spent.
@@ -261,7 +262,7 @@ impl Store {
         let object = device.map(|device| format!("device/{device}"));
         let subject = Subject::of(by.person.clone());
         let ask = Ask { by, subject, refused: Event::Refused, object, now };
-        self.judged(ask, |_| Action::ManageDevices).await
+        self.judged(ask, |_| Action::Own(Permission::ManageDevices)).await
     }
 }
 

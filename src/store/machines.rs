@@ -15,6 +15,7 @@ use crate::{
     clock::Now,
     ids::{AssetId, FacilityId, MachineId, PersonId, TenantId},
     machines::{Asset, CustomerMachine, Link},
+    tenancy::Permission,
 };
 
 /// A name or a serial number at most, in bytes.
@@ -105,7 +106,7 @@ impl Store {
         }
         let subject = Subject::of(by.person.clone());
         let ask = Ask { by, subject, refused: Event::Refused, object: None, now };
-        let mut allowed = self.judged(ask, |_| Action::ManageAssets).await?;
+        let mut allowed = self.judged(ask, |_| Action::Own(Permission::ManageAssets)).await?;
         let Some(operator) = allowed.tenant().cloned() else {
             return Err(allowed.not_found().await);
         };
@@ -152,7 +153,7 @@ impl Store {
         let subject = Subject::of(by.person.clone());
         let object = Some(format!("machine/{machine}"));
         let ask = Ask { by, subject, refused: Event::Refused, object, now };
-        let mut allowed = self.judged(ask, |_| Action::ManageAssets).await?;
+        let mut allowed = self.judged(ask, |_| Action::Own(Permission::ManageAssets)).await?;
         let found = machine_of(allowed.rows(), machine).await?;
         let asset = found.as_ref().and_then(|found| link_parts(&found.link).1.cloned());
         let (Some(mut found), Some(asset)) = (found, asset) else {

@@ -15,7 +15,7 @@ use crate::{
     clock::Now,
     ids::{AssignmentId, PersonId, TenantId},
     secret::SecretText,
-    tenancy::{Assignment, Person, Role, Scope, Side, Tenant},
+    tenancy::{Assignment, Permission, Person, Role, Scope, Side, Tenant},
 };
 
 /// An e-mail address at most, in bytes (RFC 5321 section 4.5.3.1.3).
@@ -94,7 +94,7 @@ impl Store {
         if new.name.trim().is_empty() || new.name.len() > NAME_BYTES_MAX {
             return Err(Conflict::Invalid("a name has 1 to 200 bytes").into());
         }
-        let mut allowed = self.managing(by, None, now).await?;
+        let mut allowed = self.managing(by, None, Permission::ManagePeople, now).await?;
         let Some(tenant) = allowed.tenant().cloned() else { return Err(allowed.not_found().await) };
         if person_with(allowed.rows(), &email).await? {
             return Err(Conflict::Exists(format!("a person with the address {email}")).into());
@@ -127,7 +127,7 @@ impl Store {
             return Err(Conflict::Invalid("Service Manager is no longer assigned").into());
         }
         fits(role, scope)?;
-        let mut allowed = self.managing(by, Some(person), now).await?;
+        let mut allowed = self.managing(by, Some(person), Permission::AssignRoles, now).await?;
         let Some(person) = own(&mut allowed, person).await? else {
             return Err(allowed.not_found().await);
         };
@@ -160,7 +160,7 @@ impl Store {
         assignment: &AssignmentId,
         now: Now,
     ) -> Result<Written<()>, WriteError> {
-        let mut allowed = self.managing(by, None, now).await?;
+        let mut allowed = self.managing(by, None, Permission::AssignRoles, now).await?;
         let Some(taken) = assignment_of(allowed.rows(), assignment).await? else {
             return Err(allowed.not_found().await);
         };
@@ -199,7 +199,7 @@ impl Store {
         active: bool,
         now: Now,
     ) -> Result<Written<Person>, WriteError> {
-        let mut allowed = self.managing(by, Some(person), now).await?;
+        let mut allowed = self.managing(by, Some(person), Permission::ManagePeople, now).await?;
         let Some(mut person) = own(&mut allowed, person).await? else {
             return Err(allowed.not_found().await);
         };
@@ -228,12 +228,13 @@ impl Store {
         &self,
         by: &By,
         person: Option<&PersonId>,
+        needs: Permission,
         now: Now,
     ) -> Result<Allowed, WriteError> {
         let object = person.map(|person| format!("person/{person}"));
         let subject = Subject::of(by.person.clone());
         let ask = Ask { by, subject, refused: Event::Refused, object, now };
-        self.judged(ask, |_| Action::ManagePeople).await
+        self.judged(ask, |_| Action::Own(needs)).await
     }
 }
 

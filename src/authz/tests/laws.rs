@@ -2,11 +2,12 @@
 
 use proptest::{prelude::*, strategy::ValueTree};
 
+use super::policies::own_acts;
 use super::world::{EXPIRED, OFF, ON, World, customers, facilities, id};
 use crate::{
     authz::{
         Action, Decision, Door, Presence, Reason, Via, Want, decide, explain,
-        matrix::{Permissions, works_in},
+        matrix::{given_by, works_in},
         standing::Standing,
     },
     cases::{CaseType, State, Switch},
@@ -160,11 +161,18 @@ fn actions() -> impl Strategy<Value = Action> {
         Action::ReadAsset(asset()),
         Action::EditTunnels(asset()),
         Action::PairDevice(asset()),
-        Action::ManageDevices,
-        Action::ManageAssets,
-        Action::ManagePeople,
+        Action::Unassign(case()),
+        Action::EditCase(case()),
+        Action::RequestAccess(case()),
+        Action::EndOwnSession(asset()),
+        Action::Decommission(asset()),
+        Action::AnswerProposal(asset()),
+        Action::ReadMachine(id("m1")),
+        Action::ManageMachine(id("m1")),
+        Action::ProposeMachine(id("m1")),
     ]);
-    prop_oneof![starts(), others]
+    let own = prop::sample::select(own_acts());
+    prop_oneof![starts(), others, own.prop_map(Action::Own)]
 }
 
 fn allowed(world: &World, action: &Action) -> bool {
@@ -287,7 +295,7 @@ proptest! {
             prop_assert_eq!(&facts.machine.as_ref().unwrap().link, &linked);
         }
         let standing = Standing::of(&request, facts).unwrap();
-        prop_assert!(Permissions::of(grant.role().unwrap()).contains(standing.needs));
+        prop_assert!(given_by(grant.role().unwrap()).contains(standing.needs));
     }
 }
 

@@ -8,7 +8,7 @@ use crate::{
     clock::Wall,
     ids::Revision,
     machines::{Link, Mode},
-    tenancy::{Role, Scope, Side, TenantRole},
+    tenancy::{Permission, Role, Scope, Side, TenantRole},
 };
 
 fn case(action: fn(crate::ids::CaseId) -> Action) -> Action {
@@ -323,11 +323,11 @@ fn a_shared_case_is_assigned_by_the_provider_to_its_own_service() {
 #[test]
 fn only_a_tenant_admin_of_the_whole_company_manages_its_people() {
     for role in Role::ALL {
-        let answer = World::shared().by(role).reason(Action::ManagePeople);
+        let answer = World::shared().by(role).reason(Action::Own(Permission::ManagePeople));
         assert_eq!(answer.is_ok(), role == Role::TenantAdmin, "{role:?}");
     }
     let partial = World::shared().from("op").and(Role::TenantAdmin, facilities(&["f1"]));
-    assert_eq!(partial.told(Action::ManagePeople), Err(Reason::Scope));
+    assert_eq!(partial.told(Action::Own(Permission::ManagePeople)), Err(Reason::Scope));
 }
 
 #[test]

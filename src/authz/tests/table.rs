@@ -2,12 +2,13 @@
 
 use std::fmt::Write as _;
 
+use super::matrix;
 use super::world::{EXPIRED, OFF, ON, World, id};
 use crate::{
     authz::{Action, Door, Reason, Want},
     cases::{CaseType, State, Switch},
     machines::Link,
-    tenancy::{Role, Scope, Side},
+    tenancy::{Permission, Role, Scope, Side},
 };
 
 const HEADER: &str = "\
@@ -200,6 +201,7 @@ fn print(text: &mut String, title: &str, lines: &[Line]) {
 #[test]
 fn the_whole_product_is_as_it_was_agreed() {
     let mut text = HEADER.to_owned();
+    text.push_str(&matrix::text());
     for (number, title, case) in [
         (1, "A SHARED CASE, between OP and SP", CaseType::Shared),
         (2, "AN OPERATOR-INTERNAL CASE, inside OP", CaseType::OperatorInternal),
@@ -231,9 +233,9 @@ fn the_whole_product_is_as_it_was_agreed() {
     let title = "8. OPENING A CASE about a machine that SP proposed and OP has not accepted";
     print(&mut text, title, &plain_table(&world, &create));
     let own = vec![
-        ("manage people", Action::ManagePeople),
-        ("manage edge devices", Action::ManageDevices),
-        ("manage machines", Action::ManageAssets),
+        ("manage people", Action::Own(Permission::ManagePeople)),
+        ("manage edge devices", Action::Own(Permission::ManageDevices)),
+        ("manage machines", Action::Own(Permission::ManageAssets)),
     ];
     let title = "9. ONE'S OWN COMPANY";
     print(&mut text, title, &plain_table(&World::asset_level(), &own));
