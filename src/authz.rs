@@ -24,4 +24,5 @@ pub use facts::{
     Action, Assignee, DeviceFacts, Door, Facts, LimitFacts, Presence, PresenceOf, Request, Via,
     Want,
 };
+pub use matrix::offered;
 pub use reason::{Denial, Reason};

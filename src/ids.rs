@@ -92,6 +92,14 @@ ids! {
     PersonId, "person", to_ascii_lowercase;
     /// One role given to one person with one scope.
     AssignmentId, "assignment", to_ascii_lowercase;
+    /// A role that one tenant made for itself.
+    RoleId, "role", to_ascii_lowercase;
+    /// An invitation into a company.
+    InvitationId, "invitation", to_ascii_lowercase;
+    /// A token with which a program reads.
+    ApiTokenId, "token", to_ascii_lowercase;
+    /// What groups a provider's customers.
+    ServiceOrganisationId, "service organisation", to_ascii_lowercase;
     /// A site or hall that groups assets on the operator's side.
     FacilityId, "facility", to_ascii_lowercase;
     /// A provider's record of an operator company.

@@ -16,6 +16,7 @@
 //! * when the disk has less than [`FREE_BYTES_MIN`] left, no session is requested or started.
 
 mod act;
+mod assignments;
 mod cases;
 mod changes;
 mod credentials;
@@ -26,9 +27,11 @@ mod machines;
 mod open;
 mod people;
 mod records;
+mod roles;
 mod rows;
 mod seed;
 mod sessions;
+mod tenants;
 #[cfg(test)]
 mod tests;
 mod tunnels;
@@ -36,6 +39,7 @@ mod tunnels;
 use std::str::FromStr;
 
 pub use act::{By, Switched, Written};
+pub use assignments::{ASSIGNMENTS_MAX, Held, SCOPE_OBJECTS_MAX};
 pub use cases::{About, CaseFilter, NewCase, SwitchAsk};
 pub use changes::{Change, Object};
 pub use credentials::Login;
@@ -46,6 +50,7 @@ pub use machines::NewAsset;
 pub use open::{FREE_BYTES_MIN, Limits, Store};
 pub use people::NewPerson;
 pub use records::{RecordFilter, VerifyError, verify_file};
+pub use roles::{NewRole, ROLES_MAX};
 pub use rows::{Listed, PAGE_ROWS_MAX, Page};
 pub use seed::{Seed, SeedPerson};
 pub use sessions::{Ended, EndedSession, Requested, SessionAsk, SessionRow, SessionState, Started};

@@ -6,12 +6,15 @@
 
 mod permission;
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, fmt, str::FromStr};
 
 pub use permission::{Permission, Permissions};
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{AssignmentId, CustomerId, FacilityId, PersonId, TenantId};
+use crate::ids::{
+    AssignmentId, CustomerId, FacilityId, InvalidId, PersonId, RoleId, ServiceOrganisationId,
+    TenantId,
+};
 
 /// A capability of a company; decides which roles its people may hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -90,6 +93,12 @@ impl Role {
         }
     }
 
+    /// The role with this code.
+    #[must_use]
+    pub fn from_code(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|role| role.code() == code)
+    }
+
     /// The role as people call it.
     #[must_use]
     pub fn title(self) -> &'static str {
@@ -164,11 +173,107 @@ pub struct Person {
 
 /// One role of one person, and the objects it covers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Assignment {
+pub struct Assignment<R = Role> {
     pub id: AssignmentId,
     pub person: PersonId,
-    pub role: Role,
+    pub role: R,
     pub scope: Scope,
+}
+
+/// A role that one tenant made for itself: any permissions, of which those count that the tenant's
+/// roles allow.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IndividualRole {
+    pub id: RoleId,
+    pub tenant: TenantId,
+    pub name: String,
+    pub gives: Permissions,
+}
+
+/// A role by name: a predefined one's code, or the id of an individual one. Every code has an
+/// underscore, and no id has.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum RoleRef {
+    Predefined(Role),
+    Individual(RoleId),
+}
+
+impl fmt::Display for RoleRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Predefined(role) => f.write_str(role.code()),
+            Self::Individual(id) => f.write_str(id.as_str()),
+        }
+    }
+}
+
+impl FromStr for RoleRef {
+    type Err = InvalidId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        match Role::from_code(text) {
+            Some(role) => Ok(Self::Predefined(role)),
+            None => text.parse().map(Self::Individual),
+        }
+    }
+}
+
+impl TryFrom<String> for RoleRef {
+    type Error = InvalidId;
+
+    fn try_from(text: String) -> Result<Self, InvalidId> {
+        text.parse()
+    }
+}
+
+impl From<RoleRef> for String {
+    fn from(role: RoleRef) -> Self {
+        role.to_string()
+    }
+}
+
+impl From<Role> for RoleRef {
+    fn from(role: Role) -> Self {
+        Self::Predefined(role)
+    }
+}
+
+/// What a tenant decides for itself where the sources leave a choice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// CON-2: whether [`Role::InternalServiceCases`] turns the switches of cases.
+    pub internal_service_switches: bool,
+    /// CON-3: the provider's third role that reads cases. None of them gets a tunnel by it.
+    pub case_reader: CaseReader,
+}
+
+/// Who reads a provider's cases beside support and technicians.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CaseReader {
+    #[default]
+    CustomerDataManager,
+    MasterDataManager,
+    Nobody,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { internal_service_switches: true, case_reader: CaseReader::default() }
+    }
+}
+
+/// A provider's record of an operator company.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Customer {
+    pub id: CustomerId,
+    pub provider: TenantId,
+    pub organisation: ServiceOrganisationId,
+    pub name: String,
+    /// The operator's own company, once it is onboarded.
+    pub tenant: Option<TenantId>,
 }
 
 /// The objects that one assignment covers.
@@ -179,6 +284,8 @@ pub enum Scope {
     Whole,
     /// Operator side: assets of these facilities.
     Facilities(BTreeSet<FacilityId>),
+    /// Provider side: machines of all customers of these service organisations.
+    ServiceOrganisations(BTreeSet<ServiceOrganisationId>),
     /// Provider side: machines of these customers.
     Customers(BTreeSet<CustomerId>),
 }
@@ -190,16 +297,23 @@ impl Scope {
         match self {
             Self::Whole => true,
             Self::Facilities(covered) => facility.is_some_and(|one| covered.contains(one)),
-            Self::Customers(_) => false,
+            Self::ServiceOrganisations(_) | Self::Customers(_) => false,
         }
     }
 
-    /// Whether a machine of `customer` is covered.
+    /// Whether a machine of `customer`, who belongs to `organisation`, is covered.
     #[must_use]
-    pub fn covers_customer(&self, customer: Option<&CustomerId>) -> bool {
+    pub fn covers_customer(
+        &self,
+        customer: Option<&CustomerId>,
+        organisation: Option<&ServiceOrganisationId>,
+    ) -> bool {
         match self {
             Self::Whole => true,
             Self::Facilities(_) => false,
+            Self::ServiceOrganisations(covered) => {
+                organisation.is_some_and(|one| covered.contains(one))
+            }
             Self::Customers(covered) => customer.is_some_and(|one| covered.contains(one)),
         }
     }
@@ -214,5 +328,16 @@ mod tests {
         for role in Role::ALL {
             assert_eq!(serde_json::to_value(role).unwrap(), role.code());
         }
+    }
+
+    #[test]
+    fn no_id_of_an_individual_role_is_a_predefined_roles_code() {
+        for role in Role::ALL {
+            assert!(role.code().parse::<RoleId>().is_err(), "{role:?}");
+            assert_eq!(role.code().parse(), Ok(RoleRef::Predefined(role)));
+        }
+        let own: RoleRef = "night-shift".parse().unwrap();
+        assert_eq!(own.to_string(), "night-shift");
+        assert!("no such role".parse::<RoleRef>().is_err());
     }
 }

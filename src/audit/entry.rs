@@ -9,7 +9,7 @@ use crate::{
     clock::Wall,
     ids::{AssetId, CaseId, ChannelNo, DeviceId, GatewayId, Name, PersonId, SessionId, TenantId},
     machines::Destination,
-    tenancy::Role,
+    tenancy::RoleRef,
 };
 
 /// Who acted.
@@ -78,7 +78,7 @@ pub struct Entry {
     /// The actor's tenant.
     pub tenant: Option<TenantId>,
     /// The role that gave the permission.
-    pub role: Option<Role>,
+    pub role: Option<RoleRef>,
     pub event: Event,
     /// What was acted on: `case/CASE-1`, `tunnel/...`.
     pub object: Option<String>,

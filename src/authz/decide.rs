@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     ids::Revision,
-    tenancy::{Role, Side},
+    tenancy::{RoleRef, Side},
 };
 
 /// Proof that one request was allowed under one revision of the facts.
@@ -20,7 +20,7 @@ pub struct Grant {
     request: Request,
     revision: Revision,
     side: Option<Side>,
-    role: Option<Role>,
+    role: Option<RoleRef>,
 }
 
 impl Grant {
@@ -44,8 +44,8 @@ impl Grant {
 
     /// A role that gave the permission, for the record.
     #[must_use]
-    pub fn role(&self) -> Option<Role> {
-        self.role
+    pub fn role(&self) -> Option<&RoleRef> {
+        self.role.as_ref()
     }
 }
 

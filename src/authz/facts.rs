@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 use crate::{
     cases::{Case, CaseType},
     clock::Wall,
-    ids::{AssetId, CaseId, DeviceId, MachineId, PersonId, Revision, TunnelId},
+    ids::{AssetId, CaseId, CustomerId, DeviceId, MachineId, PersonId, Revision, TunnelId},
     machines::{Asset, CustomerMachine, Device, Tunnel},
-    tenancy::{Assignment, Permission, Person, Role, Tenant},
+    tenancy::{Assignment, Customer, IndividualRole, Permission, Person, Role, Settings, Tenant},
 };
 
 /// "May this person do this now?" The objects are in the [`Facts`] that come with it.
@@ -66,6 +66,10 @@ pub enum Action {
     /// About `Facts::machine`, as its provider sees it.
     ReadMachine(MachineId),
     ManageMachine(MachineId),
+    /// About `Facts::customer`, as its provider sees it.
+    ReadCustomer(CustomerId),
+    /// The same, and its machines: create and change.
+    ManageCustomer(CustomerId),
     /// Propose the machine to its operator, or remove the link.
     ProposeMachine(MachineId),
     /// What concerns the own company alone and is called like the permission that it takes: reading
@@ -113,7 +117,11 @@ pub struct Facts {
     pub person: Option<Person>,
     /// The person's tenant.
     pub tenant: Option<Tenant>,
+    /// What that tenant decided for itself.
+    pub settings: Settings,
     pub assignments: Vec<Assignment>,
+    /// Assignments of roles that the tenant made.
+    pub individual: Vec<Assignment<IndividualRole>>,
     pub case: Option<Case>,
     /// The case's asset, or the one asked for.
     pub asset: Option<Asset>,
@@ -122,6 +130,8 @@ pub struct Facts {
     /// The customer machine that is linked to, or proposed for, the asset; or that a
     /// provider-internal case is about.
     pub machine: Option<CustomerMachine>,
+    /// The customer of `machine`, or the one asked for.
+    pub customer: Option<Customer>,
     /// The provider of `machine`.
     pub provider: Option<Tenant>,
     pub tunnel: Option<Tunnel>,
@@ -154,6 +164,7 @@ pub enum Presence {
 pub struct Assignee {
     pub person: Person,
     pub roles: Vec<Role>,
+    pub individual: Vec<IndividualRole>,
 }
 
 /// Sessions that are live beside the one asked for, and how many there may be.

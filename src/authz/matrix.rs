@@ -8,7 +8,7 @@ use Permission as P;
 
 use crate::{
     cases::CaseType,
-    tenancy::{Permission, Permissions, Role, Tenant, TenantRole},
+    tenancy::{CaseReader, Permission, Permissions, Role, Settings, Tenant, TenantRole},
 };
 
 /// On what a cell rests (domain.md, its first table and C.2).
@@ -146,9 +146,41 @@ pub(super) fn read(case: CaseType) -> Permission {
     by_type(case, [P::ReadShared, P::ReadOperatorInternal, P::ReadProviderInternal])
 }
 
-/// What `role` gives.
-pub(super) fn given_by(role: Role) -> Permissions {
-    GIVEN.get(role as usize).copied().unwrap_or_default()
+/// What `role` gives in a tenant that decided so.
+pub(super) fn given_by(role: Role, settings: Settings) -> Permissions {
+    let given = GIVEN.get(role as usize).copied().unwrap_or_default();
+    let reads = match settings.case_reader {
+        CaseReader::CustomerDataManager => Some(Role::CustomerDataManager),
+        CaseReader::MasterDataManager => Some(Role::MasterDataManager),
+        CaseReader::Nobody => None,
+    };
+    match role {
+        Role::InternalServiceCases if !settings.internal_service_switches => {
+            given.without([P::SwitchCase].into_iter().collect())
+        }
+        // Who does not read cases is no assignee of one either.
+        Role::CustomerDataManager if reads != Some(role) => {
+            given.without(*READING).without(*ASSIGNED)
+        }
+        Role::MasterDataManager if reads == Some(role) => given.with(*READING),
+        _ => given,
+    }
+}
+
+/// What the third role that reads a provider's cases has for it (CON-3).
+static READING: LazyLock<Permissions> = LazyLock::new(|| {
+    [P::ReadShared, P::ReadProviderInternal, P::Chat, P::ReadAudit].into_iter().collect()
+});
+static ASSIGNED: LazyLock<Permissions> =
+    LazyLock::new(|| [P::BeAssigneeShared, P::BeAssigneeProviderInternal].into_iter().collect());
+
+/// What an individual role can give in `tenant`, in a relation that admits `admitted`: all that some
+/// predefined role of the tenant gives there. The deprecated role opens nothing by this door (INF).
+pub(super) fn ceiling(tenant: &Tenant, admitted: impl Fn(Role) -> bool) -> Permissions {
+    let counts =
+        |role: &Role| *role != Role::ServiceManager && works_in(*role, tenant) && admitted(*role);
+    let given = |role| GIVEN.get(role as usize).copied().unwrap_or_default();
+    Role::ALL.into_iter().filter(counts).map(given).fold(Permissions::default(), Permissions::with)
 }
 
 /// The matrix by column, worked out once.
@@ -158,6 +190,12 @@ static GIVEN: LazyLock<[Permissions; Role::ALL.len()]> = LazyLock::new(|| {
         MATRIX.iter().filter(given).map(|row| row.0).collect()
     })
 });
+
+/// All that roles of the tenant's own may give.
+#[must_use]
+pub fn offered(tenant: &Tenant) -> Permissions {
+    ceiling(tenant, |_| true)
+}
 
 /// What any scope suffices for. Names of halls, devices and models belong to no customer and no
 /// facility, so that no scope could leave some of them out (INF); what is managed takes the whole
@@ -195,7 +233,8 @@ pub(super) fn works_in(role: Role, tenant: &Tenant) -> bool {
 
 /// The roles that give `permission`, in the order of [`Role::ALL`].
 pub(super) fn givers(permission: Permission) -> impl Iterator<Item = Role> {
-    Role::ALL.into_iter().filter(move |role| given_by(*role).contains(permission))
+    let settings = Settings::default();
+    Role::ALL.into_iter().filter(move |role| given_by(*role, settings).contains(permission))
 }
 
 /// The cell of one role and one permission.
@@ -208,6 +247,10 @@ pub(super) fn cell_of(permission: Permission, role: Role) -> Cell {
 mod tests {
     use super::*;
     use crate::tenancy::Side;
+
+    fn given_by(role: Role) -> Permissions {
+        super::given_by(role, Settings::default())
+    }
 
     #[test]
     fn rows_and_columns_stand_where_they_are_looked_up() {

@@ -13,7 +13,7 @@ use cedar_policy::{
 
 use super::{
     Action, Door, Facts, Presence, Want,
-    matrix::{given_by, works_in},
+    matrix::{ceiling, given_by, works_in},
     standing::{Object, Relation, Standing},
 };
 use crate::{
@@ -49,6 +49,7 @@ struct Types {
     case: EntityTypeName,
     asset: EntityTypeName,
     machine: EntityTypeName,
+    customer: EntityTypeName,
 }
 
 static TYPES: LazyLock<Result<Types, Unaskable>> = LazyLock::new(|| {
@@ -60,6 +61,7 @@ static TYPES: LazyLock<Result<Types, Unaskable>> = LazyLock::new(|| {
         case: name("Case")?,
         asset: name("Asset")?,
         machine: name("Machine")?,
+        customer: name("Customer")?,
     })
 });
 
@@ -79,6 +81,7 @@ pub(super) fn put(
     let resource = match standing.object {
         Object::Case(case) => uid(&types.case, case.id.as_str()),
         Object::Asset(asset) => uid(&types.asset, asset.id.as_str()),
+        Object::Customer(customer) => uid(&types.customer, customer.id.as_str()),
         Object::Machine(machine) => uid(&types.machine, machine.id.as_str()),
         Object::Tenant(tenant) => uid(&types.tenant, tenant.id.as_str()),
     };
@@ -129,6 +132,8 @@ pub(super) fn name(action: &Action) -> &'static str {
         Action::AnswerProposal(_) => "answer_proposal",
         Action::ReadMachine(_) => "read_machine",
         Action::ManageMachine(_) => "manage_machine",
+        Action::ReadCustomer(_) => "read_customer",
+        Action::ManageCustomer(_) => "manage_customer",
         Action::ProposeMachine(_) => "propose_machine",
         Action::Own(permission) => permission.code(),
     }
@@ -245,7 +250,11 @@ fn assignee(
 ) -> Result<Option<(String, Value)>, Unaskable> {
     let Some(assignee) = &facts.assignee else { return Ok(None) };
     let roles = assignee.roles.iter().filter(|role| works_in(**role, standing.tenant));
-    let held = roles.fold(Permissions::default(), |held, role| held.with(given_by(*role)));
+    let held = roles.map(|role| given_by(*role, facts.settings));
+    let held = held.fold(Permissions::default(), Permissions::with);
+    let own = assignee.individual.iter().filter(|role| role.tenant == standing.tenant.id);
+    let own = own.map(|role| role.gives).fold(Permissions::default(), Permissions::with);
+    let held = held.with(own.within(ceiling(standing.tenant, |_| true)));
     let being = [
         Permission::BeAssigneeShared,
         Permission::BeAssigneeOperatorInternal,

@@ -7,13 +7,16 @@
 
 use super::{
     Action, DeviceFacts, Facts, Reason, Request, Via,
-    matrix::{BY_ANY_SCOPE, by_type, given_by, read, works_in},
+    matrix::{BY_ANY_SCOPE, by_type, ceiling, given_by, read, works_in},
 };
 use crate::{
     cases::{Case, CaseType, Kind},
-    ids::{AssetId, CaseId, MachineId, TenantId},
+    ids::{AssetId, CaseId, CustomerId, MachineId, ServiceOrganisationId, TenantId},
     machines::{Asset, CustomerMachine, Link},
-    tenancy::{Assignment, Permission, Permissions, Person, Role, Scope, Side, Tenant},
+    tenancy::{
+        Customer, IndividualRole, Permission, Permissions, Person, Role, RoleRef, Scope, Side,
+        Tenant,
+    },
 };
 
 /// The asker, the object, and what lies between them.
@@ -36,7 +39,7 @@ pub(super) struct Standing<'a> {
     /// The part of `held` whose own assignment covers the object.
     pub(super) covered: Permissions,
     /// A role that gives `needs` and covers the object.
-    pub(super) role: Option<Role>,
+    pub(super) role: Option<RoleRef>,
 }
 
 /// What a request is about.
@@ -45,6 +48,7 @@ pub(super) enum Object<'a> {
     Case(&'a Case),
     Asset(&'a Asset),
     Machine(&'a CustomerMachine),
+    Customer(&'a Customer),
     /// The asker's own tenant.
     Tenant(&'a Tenant),
 }
@@ -102,29 +106,55 @@ impl<'a> Standing<'a> {
             covered: Permissions::default(),
             role: None,
         };
-        for assignment in facts.assignments.iter().filter(|row| row.person == person.id) {
-            standing.weigh(assignment, facts);
+        for row in facts.assignments.iter().filter(|row| row.person == person.id) {
+            let given = standing.gives(row.role, facts);
+            standing.weigh(given, &row.scope, || row.role.into(), facts);
+        }
+        for row in facts.individual.iter().filter(|row| row.person == person.id) {
+            let given = standing.gives_individually(&row.role);
+            standing.weigh(given, &row.scope, || RoleRef::Individual(row.role.id.clone()), facts);
         }
         Ok(standing)
     }
 
-    /// Adds what one assignment gives. What it gives counts as covered only by its own scope.
-    fn weigh(&mut self, assignment: &Assignment, facts: &Facts) {
-        let role = assignment.role;
+    /// What `role` gives the asker in this relation.
+    fn gives(&self, role: Role, facts: &Facts) -> Permissions {
         let admitted = self.relation.is_some_and(|relation| relation.admits(role));
-        if !admitted || !works_in(role, self.tenant) {
-            return;
+        if admitted && works_in(role, self.tenant) {
+            given_by(role, facts.settings)
+        } else {
+            Permissions::default()
         }
-        let given = given_by(role);
+    }
+
+    /// What a role of the tenant's own gives: never more than its predefined roles could, here.
+    fn gives_individually(&self, role: &IndividualRole) -> Permissions {
+        match self.relation {
+            Some(relation) if role.tenant == self.tenant.id => {
+                role.gives.within(ceiling(self.tenant, |one| relation.admits(one)))
+            }
+            Some(_) | None => Permissions::default(),
+        }
+    }
+
+    /// Adds what one assignment gives. What it gives counts as covered only by its own scope.
+    fn weigh(
+        &mut self,
+        given: Permissions,
+        scope: &Scope,
+        role: impl Fn() -> RoleRef,
+        facts: &Facts,
+    ) {
         self.held = self.held.with(given);
         let covered = match self.relation {
-            _ if self.covers(&assignment.scope, facts) => given,
+            _ if self.covers(scope, facts) => given,
             Some(Relation::Own) => given.within(*BY_ANY_SCOPE),
             Some(Relation::Operator | Relation::Provider) | None => Permissions::default(),
         };
         self.covered = self.covered.with(covered);
         if covered.contains(self.needs) {
-            self.role = Some(self.role.map_or(role, |other| other.min(role)));
+            let role = role();
+            self.role = Some(self.role.take().map_or(role.clone(), |other| other.min(role)));
         }
     }
 
@@ -138,7 +168,8 @@ impl<'a> Standing<'a> {
                 scope.covers_facility(self.asset.and_then(|row| row.facility.as_ref()))
             }
             Some(Relation::Provider) => {
-                scope.covers_customer(self.machine(facts).map(|row| &row.customer))
+                let (customer, organisation) = self.customer(facts);
+                scope.covers_customer(customer, organisation)
             }
         }
     }
@@ -148,7 +179,9 @@ impl<'a> Standing<'a> {
         match self.object {
             Object::Tenant(_) => true,
             Object::Asset(_) => self.covered.contains(Permission::ReadAsset),
-            Object::Machine(_) => self.covered.contains(Permission::ReadMachines),
+            Object::Machine(_) | Object::Customer(_) => {
+                self.covered.contains(Permission::ReadMachines)
+            }
             Object::Case(case) => {
                 let cut_off = case.case_type() == CaseType::Shared
                     && self.relation == Some(Relation::Provider)
@@ -156,6 +189,21 @@ impl<'a> Standing<'a> {
                 !cut_off && self.covered.contains(read(case.case_type()))
             }
         }
+    }
+
+    /// The customer in question and the service organisation that they belong to, as the provider
+    /// keeps them.
+    fn customer<'b>(
+        &self,
+        facts: &'b Facts,
+    ) -> (Option<&'b CustomerId>, Option<&'b ServiceOrganisationId>) {
+        let row = facts.customer.as_ref().filter(|row| row.provider == self.tenant.id);
+        if let Object::Customer(_) = self.object {
+            return (row.map(|row| &row.id), row.map(|row| &row.organisation));
+        }
+        let customer = self.machine(facts).map(|machine| &machine.customer);
+        let row = row.filter(|row| Some(&row.id) == customer);
+        (customer, row.map(|row| &row.organisation))
     }
 
     /// The edge device that is paired with the machine in question, and let in.
@@ -173,7 +221,7 @@ impl<'a> Standing<'a> {
             },
             Object::Asset(_) => self.linked,
             Object::Machine(machine) => row.id == machine.id,
-            Object::Tenant(_) => false,
+            Object::Customer(_) | Object::Tenant(_) => false,
         })
     }
 }
@@ -204,6 +252,11 @@ fn find<'a>(
         | Action::PairDevice(id)
         | Action::Decommission(id)
         | Action::AnswerProposal(id) => find_asset(id, facts, tenant),
+        Action::ReadCustomer(id) | Action::ManageCustomer(id) => {
+            let customer = facts.customer.as_ref().filter(|row| row.id == *id)?;
+            let own = customer.provider == tenant.id;
+            Some((Object::Customer(customer), own.then_some(Relation::Provider)))
+        }
         Action::ReadMachine(id) | Action::ManageMachine(id) | Action::ProposeMachine(id) => {
             find_machine(id, facts, tenant)
         }
@@ -283,7 +336,7 @@ fn asset_of<'a>(object: Object<'a>, facts: &'a Facts) -> Option<&'a Asset> {
             .as_ref()
             .filter(|row| Some(&row.id) == case.asset() && Some(&row.operator) == case.operator()),
         Object::Asset(asset) => Some(asset),
-        Object::Machine(_) | Object::Tenant(_) => None,
+        Object::Machine(_) | Object::Customer(_) | Object::Tenant(_) => None,
     }
 }
 
@@ -301,7 +354,7 @@ fn linked(object: Object<'_>, asset: Option<&Asset>, facts: &Facts) -> bool {
     match object {
         Object::Case(case) => case.provider() == Some(&machine.provider),
         Object::Asset(_) => true,
-        Object::Machine(_) | Object::Tenant(_) => false,
+        Object::Machine(_) | Object::Customer(_) | Object::Tenant(_) => false,
     }
 }
 
@@ -317,7 +370,7 @@ fn needs(action: &Action, object: Object<'_>) -> Permission {
 
     let of_case = |rows: [Permission; 3]| match object {
         Object::Case(case) => by_type(case.case_type(), rows),
-        Object::Asset(_) | Object::Machine(_) | Object::Tenant(_) => rows[0],
+        Object::Asset(_) | Object::Machine(_) | Object::Customer(_) | Object::Tenant(_) => rows[0],
     };
     match action {
         Action::CreateCase(case) => {
@@ -341,7 +394,9 @@ fn needs(action: &Action, object: Object<'_>) -> Permission {
             Object::Case(_) => {
                 of_case([P::UseShared, P::UseOperatorInternal, P::UseProviderInternal])
             }
-            Object::Asset(_) | Object::Machine(_) | Object::Tenant(_) => P::UseAsset,
+            Object::Asset(_) | Object::Machine(_) | Object::Customer(_) | Object::Tenant(_) => {
+                P::UseAsset
+            }
         },
         Action::SwitchCase { .. } => {
             of_case([P::SwitchCase, P::SwitchCase, P::SwitchProviderInternal])
@@ -358,8 +413,8 @@ fn needs(action: &Action, object: Object<'_>) -> Permission {
         Action::PairDevice(_) => P::PairDevice,
         Action::Decommission(_) => P::Decommission,
         Action::AnswerProposal(_) => P::AnswerProposal,
-        Action::ReadMachine(_) => P::ReadMachines,
-        Action::ManageMachine(_) => P::ManageCustomers,
+        Action::ReadMachine(_) | Action::ReadCustomer(_) => P::ReadMachines,
+        Action::ManageMachine(_) | Action::ManageCustomer(_) => P::ManageCustomers,
         Action::ProposeMachine(_) => P::ProposeMachine,
         Action::Own(permission) => *permission,
     }

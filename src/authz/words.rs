@@ -185,6 +185,8 @@ fn role(permission: Permission, request: &Request, standing: &Standing<'_>) -> W
         | Action::ReadMachine(_)
         | Action::ManageMachine(_)
         | Action::ProposeMachine(_)
+        | Action::ReadCustomer(_)
+        | Action::ManageCustomer(_)
         | Action::Own(_) => permission.what(),
     };
     let within = match (standing.relation, &standing.object) {
@@ -231,7 +233,9 @@ fn switch_off(request: &Request, standing: &Standing<'_>, facts: &Facts) -> Word
     let (name, permission, switch) = match standing.object {
         Object::Case(case) => (case.id.to_string(), Permission::SwitchCase, case.switch()),
         Object::Asset(asset) => (asset.name.clone(), Permission::SwitchAsset, Some(&asset.switch)),
-        Object::Machine(_) | Object::Tenant(_) => (String::new(), Permission::SwitchCase, None),
+        Object::Machine(_) | Object::Customer(_) | Object::Tenant(_) => {
+            (String::new(), Permission::SwitchCase, None)
+        }
     };
     let remedy = if standing.covered.contains(permission) {
         let command = case_of(standing)
@@ -322,7 +326,7 @@ fn limit(facts: &Facts) -> Words {
 fn case_of<'a>(standing: &Standing<'a>) -> Option<&'a Case> {
     match standing.object {
         Object::Case(case) => Some(case),
-        Object::Asset(_) | Object::Machine(_) | Object::Tenant(_) => None,
+        Object::Asset(_) | Object::Machine(_) | Object::Customer(_) | Object::Tenant(_) => None,
     }
 }
 
@@ -350,6 +354,7 @@ fn thing(standing: &Standing<'_>) -> String {
         Object::Case(case) => case.id.to_string(),
         Object::Asset(asset) => asset.name.clone(),
         Object::Machine(machine) => format!("machine {}", machine.serial),
+        Object::Customer(customer) => customer.name.clone(),
         Object::Tenant(tenant) => tenant.name.clone(),
     }
 }

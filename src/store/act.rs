@@ -171,7 +171,7 @@ impl Store {
             Request { who: ask.by.person.clone(), action: action.clone(), at: ask.now.wall };
         match decide(request, &facts) {
             Decision::Allow(grant) => {
-                let entry = Entry { role: grant.role(), ..entry };
+                let entry = Entry { role: grant.role().cloned(), ..entry };
                 Ok(Allowed { act, grant, facts, entry, refused: ask.refused })
             }
             Decision::Deny(denial) => Err(refuse(act, entry, ask.refused, denial).await),

@@ -2,7 +2,7 @@
 
 use std::{io, path::PathBuf};
 
-use crate::{authz::Denial, secret::NoRandomness};
+use crate::{authz::Denial, secret::NoRandomness, tenancy::Permission};
 
 /// The store could not do it; nothing was changed.
 #[derive(Debug, thiserror::Error)]
@@ -66,6 +66,13 @@ pub enum Conflict {
     LastTenantAdmin,
     #[error("the company does not hold the tenant role that this role needs")]
     TenantRole,
+    #[error("somebody still holds this role; take it from them first")]
+    Held,
+    #[error("permissions: the company's tenant roles do not allow {0}")]
+    Beyond(Permission),
+    /// A limit with its number.
+    #[error("{0}")]
+    Limit(&'static str),
     #[error("{0}")]
     Invalid(&'static str),
 }

@@ -2,14 +2,16 @@
 
 use sqlx::SqliteConnection;
 
-use super::{Store, StoreError, cases, devices, machines, people, rows::Cells, tunnels};
+use super::{
+    Store, StoreError, assignments, cases, devices, machines, people, rows::Cells, tenants, tunnels,
+};
 use crate::{
     authz::{Action, Assignee, Decision, DeviceFacts, Facts, LimitFacts, Request, decide},
     cases::{Case, Kind},
     clock::Wall,
     ids::{AssetId, CaseId, MachineId, Name, PersonId, Revision, SessionId, TenantId, TunnelId},
     machines::{Asset, CustomerMachine, Link, Tunnel},
-    tenancy::Person,
+    tenancy::{Person, Settings},
 };
 
 /// What a decision is about.
@@ -101,9 +103,10 @@ pub(super) async fn load(
     conn: &mut SqliteConnection,
     subject: &Subject,
 ) -> Result<Facts, StoreError> {
-    let (revision, person) = revision_and_person(conn, &subject.who).await?;
-    let mut facts = Facts { revision, person, ..Facts::default() };
-    facts.assignments = people::assignments_of(conn, &subject.who).await?;
+    let (revision, person, settings) = revision_and_person(conn, &subject.who).await?;
+    let mut facts = Facts { revision, person, settings, ..Facts::default() };
+    let held = assignments::held_by(conn, &subject.who).await?;
+    (facts.assignments, facts.individual) = (held.predefined, held.individual);
     if let Some(case) = &subject.case {
         facts.case = cases::case_of(conn, case).await?;
     }
@@ -137,20 +140,22 @@ pub(super) async fn load(
 async fn revision_and_person(
     conn: &mut SqliteConnection,
     who: &PersonId,
-) -> Result<(Revision, Option<Person>), StoreError> {
+) -> Result<(Revision, Option<Person>, Settings), StoreError> {
     let row = sqlx::query(
-        "SELECT c.value, p.id, p.tenant, p.email, p.name, p.active \
-         FROM counters c LEFT JOIN people p ON p.id = $1 WHERE c.name = 'revision'",
+        "SELECT c.value, p.id, p.tenant, p.email, p.name, p.active, \
+                t.internal_service_switches, t.case_reader \
+         FROM counters c LEFT JOIN people p ON p.id = $1 LEFT JOIN tenants t ON t.id = p.tenant \
+         WHERE c.name = 'revision'",
     )
     .bind(who.as_str())
     .fetch_one(conn)
     .await?;
     let cells = Cells::of("people", &row);
-    let person = match cells.text_or_none("id")? {
-        Some(_) => Some(people::person_in(&cells)?),
-        None => None,
+    let (person, settings) = match cells.text_or_none("id")? {
+        Some(_) => (Some(people::person_in(&cells)?), tenants::settings_in(&cells)?),
+        None => (None, Settings::default()),
     };
-    Ok((Revision(cells.count("value")?), person))
+    Ok((Revision(cells.count("value")?), person, settings))
 }
 
 /// The customer machine behind the subject. A shared case is its own provider's or nobody's; else
@@ -210,8 +215,10 @@ async fn whom(
     assignee: &PersonId,
 ) -> Result<Option<Assignee>, StoreError> {
     let Some(person) = people::person_of(conn, assignee).await? else { return Ok(None) };
-    let held = people::assignments_of(conn, assignee).await?;
-    Ok(Some(Assignee { person, roles: held.into_iter().map(|one| one.role).collect() }))
+    let held = assignments::held_by(conn, assignee).await?;
+    let roles = held.predefined.into_iter().map(|one| one.role).collect();
+    let individual = held.individual.into_iter().map(|one| one.role).collect();
+    Ok(Some(Assignee { person, roles, individual }))
 }
 
 /// Live sessions beside the subject's own, counted as the transaction sees them: exact.

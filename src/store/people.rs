@@ -1,21 +1,20 @@
 //! Tenants, people, and their roles.
 
-use std::collections::BTreeSet;
-
 use sqlx::SqliteConnection;
 
 use super::{
     By, Conflict, Object, Store, StoreError, Subject, WriteError, Written,
     act::{Allowed, Ask},
+    assignments::an_admin_remains,
     rows::{Cells, code},
 };
 use crate::{
     audit::Event,
     authz::Action,
     clock::Now,
-    ids::{AssignmentId, PersonId, TenantId},
+    ids::{PersonId, TenantId},
     secret::SecretText,
-    tenancy::{Assignment, Permission, Person, Role, Scope, Side, Tenant},
+    tenancy::{Permission, Person, Tenant},
 };
 
 /// An e-mail address at most, in bytes (RFC 5321 section 4.5.3.1.3).
@@ -69,16 +68,6 @@ impl Store {
         rows.iter().map(|row| person_in(&Cells::of("people", row))).collect()
     }
 
-    /// A person's roles and their scopes.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError`].
-    pub async fn assignments(&self, person: &PersonId) -> Result<Vec<Assignment>, StoreError> {
-        let mut reading = self.reading().await?;
-        assignments_of(&mut reading, person).await
-    }
-
     /// Creates a person in the tenant of who asks.
     ///
     /// # Errors
@@ -108,83 +97,6 @@ impl Store {
             entry.new = Some(person.email.clone());
         });
         Ok(allowed.written(person).await?)
-    }
-
-    /// Gives a role with its scope.
-    ///
-    /// # Errors
-    ///
-    /// [`WriteError`].
-    pub async fn add_assignment(
-        &self,
-        by: &By,
-        person: &PersonId,
-        role: Role,
-        scope: &Scope,
-        now: Now,
-    ) -> Result<Written<Assignment>, WriteError> {
-        if role == Role::ServiceManager {
-            return Err(Conflict::Invalid("Service Manager is no longer assigned").into());
-        }
-        fits(role, scope)?;
-        let mut allowed = self.managing(by, Some(person), Permission::AssignRoles, now).await?;
-        let Some(person) = own(&mut allowed, person).await? else {
-            return Err(allowed.not_found().await);
-        };
-        if !allowed.facts.tenant.as_ref().is_some_and(|one| one.roles.contains(&role.needs())) {
-            return Err(Conflict::TenantRole.into());
-        }
-        let given = Assignment {
-            id: super::fresh_id()?,
-            person: person.id.clone(),
-            role,
-            scope: scope.clone(),
-        };
-        insert_assignment(allowed.rows(), &given).await?;
-        allowed.touch(Object::Person(person.id.clone()));
-        allowed.tell(Event::AssignmentAdded, |entry| {
-            entry.object = Some(format!("person/{}", person.id));
-            entry.new = Some(said(&given));
-        });
-        Ok(allowed.written(given).await?)
-    }
-
-    /// Takes a role away.
-    ///
-    /// # Errors
-    ///
-    /// [`WriteError`]; the last Tenant Admin stays one.
-    pub async fn remove_assignment(
-        &self,
-        by: &By,
-        assignment: &AssignmentId,
-        now: Now,
-    ) -> Result<Written<()>, WriteError> {
-        let mut allowed = self.managing(by, None, Permission::AssignRoles, now).await?;
-        let Some(taken) = assignment_of(allowed.rows(), assignment).await? else {
-            return Err(allowed.not_found().await);
-        };
-        let Some(person) = own(&mut allowed, &taken.person).await? else {
-            return Err(allowed.not_found().await);
-        };
-        for sql in [
-            "DELETE FROM assignment_objects WHERE assignment = $1",
-            "DELETE FROM assignments WHERE id = $1",
-        ] {
-            sqlx::query(sql).bind(assignment.as_str()).execute(allowed.rows()).await?;
-        }
-        if taken.role == Role::TenantAdmin {
-            if person.id == by.person {
-                return Err(Conflict::Invalid("a Tenant Admin cannot drop their own role").into());
-            }
-            an_admin_remains(&mut allowed).await?;
-        }
-        allowed.touch(Object::Person(person.id.clone()));
-        allowed.tell(Event::AssignmentRemoved, |entry| {
-            entry.object = Some(format!("person/{}", person.id));
-            entry.old = Some(said(&taken));
-        });
-        Ok(allowed.written(()).await?)
     }
 
     /// Disables a person, or lets them in again.
@@ -224,7 +136,7 @@ impl Store {
 
 impl Store {
     /// Lets a Tenant Admin at the people of the own tenant.
-    async fn managing(
+    pub(super) async fn managing(
         &self,
         by: &By,
         person: Option<&PersonId>,
@@ -239,26 +151,12 @@ impl Store {
 }
 
 /// The person, if of the tenant of who asks.
-async fn own(allowed: &mut Allowed, person: &PersonId) -> Result<Option<Person>, StoreError> {
+pub(super) async fn own(
+    allowed: &mut Allowed,
+    person: &PersonId,
+) -> Result<Option<Person>, StoreError> {
     let found = person_of(allowed.rows(), person).await?;
     Ok(found.filter(|one| Some(&one.tenant) == allowed.tenant()))
-}
-
-/// At least one active Tenant Admin must be left (domain.md C.2), as the transaction sees it.
-async fn an_admin_remains(allowed: &mut Allowed) -> Result<(), WriteError> {
-    let tenant = allowed.tenant().map(ToString::to_string).unwrap_or_default();
-    let left = sqlx::query(
-        "SELECT COUNT(*) AS admins FROM assignments a JOIN people p ON p.id = a.person \
-         WHERE p.tenant = $1 AND p.active = 1 AND a.role = $2",
-    )
-    .bind(tenant)
-    .bind(code(&Role::TenantAdmin))
-    .fetch_one(allowed.rows())
-    .await?;
-    match Cells::of("assignments", &left).number("admins")? {
-        0 => Err(Conflict::LastTenantAdmin.into()),
-        _ => Ok(()),
-    }
 }
 
 /// In lower case, with something on either side of its `@`.
@@ -268,35 +166,6 @@ fn address(email: &str) -> Result<String, Conflict> {
         && !email.contains(char::is_whitespace)
         && email.split_once('@').is_some_and(|(who, at)| !who.is_empty() && !at.is_empty());
     if good { Ok(email) } else { Err(Conflict::Invalid("not an e-mail address")) }
-}
-
-/// Facilities are the operator's, customers the provider's.
-fn fits(role: Role, scope: &Scope) -> Result<(), Conflict> {
-    let good = match scope {
-        Scope::Whole => true,
-        Scope::Facilities(_) => role.side() == Some(Side::Operator),
-        Scope::Customers(_) => role.side() == Some(Side::Provider),
-    };
-    if good { Ok(()) } else { Err(Conflict::Invalid("this role has no scope of that kind")) }
-}
-
-/// A role and its scope, as a record says them.
-fn said(assignment: &Assignment) -> String {
-    let (kind, objects) = scope_parts(&assignment.scope);
-    let role = code(&assignment.role);
-    if objects.is_empty() {
-        format!("{role} {kind}")
-    } else {
-        format!("{role} {}", objects.join(","))
-    }
-}
-
-fn scope_parts(scope: &Scope) -> (&'static str, Vec<&str>) {
-    match scope {
-        Scope::Whole => ("whole", Vec::new()),
-        Scope::Facilities(some) => ("facilities", some.iter().map(|one| one.as_str()).collect()),
-        Scope::Customers(some) => ("customers", some.iter().map(|one| one.as_str()).collect()),
-    }
 }
 
 pub(super) async fn insert_tenant(
@@ -336,28 +205,6 @@ pub(super) async fn insert_person(
     .bind(password_hash.map(SecretText::expose))
     .execute(conn)
     .await?;
-    Ok(())
-}
-
-pub(super) async fn insert_assignment(
-    conn: &mut SqliteConnection,
-    assignment: &Assignment,
-) -> Result<(), StoreError> {
-    let (scope, objects) = scope_parts(&assignment.scope);
-    sqlx::query("INSERT INTO assignments (id, person, role, scope) VALUES ($1, $2, $3, $4)")
-        .bind(assignment.id.as_str())
-        .bind(assignment.person.as_str())
-        .bind(code(&assignment.role))
-        .bind(scope)
-        .execute(&mut *conn)
-        .await?;
-    for object in objects {
-        sqlx::query("INSERT INTO assignment_objects (assignment, object) VALUES ($1, $2)")
-            .bind(assignment.id.as_str())
-            .bind(object)
-            .execute(&mut *conn)
-            .await?;
-    }
     Ok(())
 }
 
@@ -420,59 +267,4 @@ pub(super) async fn tenants_of(
         }
     }
     Ok(tenants)
-}
-
-/// A person's assignments, each with its own scope.
-pub(super) async fn assignments_of(
-    conn: &mut SqliteConnection,
-    person: &PersonId,
-) -> Result<Vec<Assignment>, StoreError> {
-    let rows = sqlx::query(
-        "SELECT a.id, a.person, a.role, a.scope, o.object \
-         FROM assignments a LEFT JOIN assignment_objects o ON o.assignment = a.id \
-         WHERE a.person = $1 ORDER BY a.id, o.object",
-    )
-    .bind(person.as_str())
-    .fetch_all(conn)
-    .await?;
-    assignments_in(&rows)
-}
-
-async fn assignment_of(
-    conn: &mut SqliteConnection,
-    assignment: &AssignmentId,
-) -> Result<Option<Assignment>, StoreError> {
-    let rows = sqlx::query(
-        "SELECT a.id, a.person, a.role, a.scope, o.object \
-         FROM assignments a LEFT JOIN assignment_objects o ON o.assignment = a.id \
-         WHERE a.id = $1 ORDER BY o.object",
-    )
-    .bind(assignment.as_str())
-    .fetch_all(conn)
-    .await?;
-    Ok(assignments_in(&rows)?.pop())
-}
-
-fn assignments_in(rows: &[sqlx::sqlite::SqliteRow]) -> Result<Vec<Assignment>, StoreError> {
-    let mut assignments: Vec<Assignment> = Vec::new();
-    for row in rows {
-        let cells = Cells::of("assignments", row);
-        let id: AssignmentId = cells.id("id")?;
-        if assignments.last().is_none_or(|last| last.id != id) {
-            let scope = match cells.text("scope")?.as_str() {
-                "whole" => Scope::Whole,
-                "facilities" => Scope::Facilities(BTreeSet::new()),
-                "customers" => Scope::Customers(BTreeSet::new()),
-                other => return Err(cells.unreadable("scope", other)),
-            };
-            let (person, role) = (cells.id("person")?, cells.code("role")?);
-            assignments.push(Assignment { id, person, role, scope });
-        }
-        match assignments.last_mut().map(|last| &mut last.scope) {
-            Some(Scope::Facilities(covered)) => covered.extend(cells.id_or_none("object")?),
-            Some(Scope::Customers(covered)) => covered.extend(cells.id_or_none("object")?),
-            Some(Scope::Whole) | None => {}
-        }
-    }
-    Ok(assignments)
 }

@@ -28,6 +28,19 @@ impl Default for Page {
 }
 
 impl Page {
+    /// Rows to fetch for a page whose items are all seen: one more tells whether another follows.
+    pub(super) fn limit(&self) -> i64 {
+        i64::from(self.rows.clamp(1, PAGE_ROWS_MAX)) + 1
+    }
+
+    /// The page of rows that were fetched by [`Self::limit`]; `key` is what the next page is after.
+    pub(super) fn cut<T>(&self, mut items: Vec<T>, key: impl Fn(&T) -> String) -> Listed<T> {
+        let more = items.len() > self.size();
+        items.truncate(self.size());
+        let next = items.last().filter(|_| more).map(key);
+        Listed { items, next }
+    }
+
     /// Items on this page: at least one.
     pub(super) fn size(&self) -> usize {
         usize::try_from(self.rows.clamp(1, PAGE_ROWS_MAX)).unwrap_or(1)

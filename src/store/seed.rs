@@ -3,10 +3,11 @@
 use super::{
     Object, Store, StoreError, act,
     act::Act,
+    assignments::insert_assignment,
     cases::{insert_case, number_from, number_in},
     devices::insert_device,
     machines::{insert_asset, insert_machine},
-    people::{insert_assignment, insert_person, insert_tenant},
+    people::{insert_person, insert_tenant},
     rows::Cells,
     tunnels::insert_tunnel,
 };

@@ -177,8 +177,8 @@ impl Store {
         let Some(row) = row(session.clone(), ask, &allowed.facts, now) else {
             return Err(allowed.not_found().await);
         };
-        let (side, role) = (allowed.grant.side(), allowed.grant.role());
-        let (side, role) = (side.map(|one| code(&one)), role.map(|one| code(&one)));
+        let (side, role) = (allowed.grant.side(), allowed.grant.role().map(ToString::to_string));
+        let side = side.map(|one| code(&one));
         insert_session(allowed.rows(), &row, side, role).await?;
         allowed.tell(Event::SessionRequested, |entry| {
             entry.session = Some(session.clone());

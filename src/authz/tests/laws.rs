@@ -12,7 +12,7 @@ use crate::{
     },
     cases::{CaseType, State, Switch},
     machines::{Link, Mode},
-    tenancy::{Assignment, Role, Scope, Side, TenantRole},
+    tenancy::{Assignment, Role, RoleRef, Scope, Side, TenantRole},
 };
 
 fn roles() -> impl Strategy<Value = Role> {
@@ -170,6 +170,8 @@ fn actions() -> impl Strategy<Value = Action> {
         Action::ReadMachine(id("m1")),
         Action::ManageMachine(id("m1")),
         Action::ProposeMachine(id("m1")),
+        Action::ReadCustomer(id("c1")),
+        Action::ManageCustomer(id("c1")),
     ]);
     let own = prop::sample::select(own_acts());
     prop_oneof![starts(), others, own.prop_map(Action::Own)]
@@ -295,7 +297,8 @@ proptest! {
             prop_assert_eq!(&facts.machine.as_ref().unwrap().link, &linked);
         }
         let standing = Standing::of(&request, facts).unwrap();
-        prop_assert!(given_by(grant.role().unwrap()).contains(standing.needs));
+        let Some(RoleRef::Predefined(role)) = grant.role() else { unreachable!() };
+        prop_assert!(given_by(*role, facts.settings).contains(standing.needs));
     }
 }
 

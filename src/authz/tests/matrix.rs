@@ -41,6 +41,10 @@ fn machine(action: fn(crate::ids::MachineId) -> Action) -> (World, Action) {
     (World::asset_level(), action(id("m1")))
 }
 
+fn customer(action: fn(crate::ids::CustomerId) -> Action) -> (World, Action) {
+    (World::asset_level(), action(id("c1")))
+}
+
 fn own(permission: Permission) -> (World, Action) {
     (World::asset_level(), Action::Own(permission))
 }
@@ -193,8 +197,16 @@ fn of_tunnels_and_machines() -> Vec<Row> {
         ]),
         yes("Accept / decline asset proposals", P::AnswerProposal, vec![asset(Action::AnswerProposal)]),
         ("Customers, machines, service orgs, contracts", vec![
-            ("R", P::ReadMachines, vec![own(P::ReadMachines), machine(Action::ReadMachine)]),
-            ("M", P::ManageCustomers, vec![own(P::ManageCustomers), machine(Action::ManageMachine)]),
+            ("R", P::ReadMachines, vec![
+                own(P::ReadMachines),
+                machine(Action::ReadMachine),
+                customer(Action::ReadCustomer),
+            ]),
+            ("M", P::ManageCustomers, vec![
+                own(P::ManageCustomers),
+                machine(Action::ManageMachine),
+                customer(Action::ManageCustomer),
+            ]),
         ]),
         read_manage("Documents & media", P::ReadDocuments, P::ManageDocuments),
         ("Applications (+ assign to machine models)", vec![

@@ -1,6 +1,6 @@
 //! domain.md B.1, B.3, B.4 and B.5: what holds beside the vectors.
 
-use super::world::{EXPIRED, NOW, OFF, ON, World, customers, facilities, id};
+use super::world::{EXPIRED, NOW, OFF, ON, World, customers, facilities, id, organisations};
 use crate::{
     audit::EndCause,
     authz::{Action, Decision, Denial, Door, Presence, Reason, Via, Want, decide},
@@ -57,6 +57,137 @@ fn a_provider_covers_customers_and_not_facilities() {
     assert_eq!(by(customers(&["c1"])), Ok(()));
     assert_eq!(by(customers(&["c2"])), Err(Reason::Scope));
     assert_eq!(by(facilities(&["f1"])), Err(Reason::Scope));
+    assert_eq!(by(organisations(&["north"])), Ok(()));
+    assert_eq!(by(organisations(&["south"])), Err(Reason::Scope));
+}
+
+#[test]
+fn a_service_organisation_covers_the_customers_that_the_provider_keeps_in_it() {
+    let world =
+        || World::shared().from("sp").and(Role::ServiceTechnician, organisations(&["north"]));
+    let with = |change: fn(&mut crate::tenancy::Customer)| {
+        world().with(|facts| change(facts.customer.as_mut().unwrap())).start()
+    };
+    assert_eq!(with(|_| ()), Ok(()));
+    assert_eq!(with(|customer| customer.organisation = id("south")), Err(Reason::Scope));
+    assert_eq!(with(|customer| customer.id = id("c2")), Err(Reason::Scope));
+    assert_eq!(with(|customer| customer.provider = id("other")), Err(Reason::Scope));
+    assert_eq!(world().with(|facts| facts.customer = None).start(), Err(Reason::Scope));
+}
+
+#[test]
+fn a_customer_is_managed_within_the_scope_and_by_nobody_elses_provider() {
+    let manager = |scope| World::asset_level().from("sp").and(Role::CustomerDataManager, scope);
+    let manage = || Action::ManageCustomer(id("c1"));
+    for scope in [Scope::Whole, organisations(&["north"]), customers(&["c1"])] {
+        assert_eq!(manager(scope).reason(manage()), Ok(()));
+    }
+    for scope in [organisations(&["south"]), customers(&["c2"])] {
+        assert_eq!(manager(scope).told(manage()), Err(Reason::NotFound));
+    }
+    let technician = World::asset_level().by(Role::ServiceTechnician);
+    assert_eq!(technician.told(manage()), Err(Reason::Role));
+    let operator = World::asset_level().by(Role::WorkshopManager);
+    assert_eq!(operator.told(manage()), Err(Reason::NotFound));
+}
+
+#[test]
+fn an_individual_role_gives_what_it_holds_within_the_companys_tenant_roles_and_its_own_scope() {
+    let held = [Permission::ReadShared, Permission::UseShared, Permission::UseAsset];
+    let own = |home: &str, scope| World::shared().from(home).individually(home, &held, scope);
+    // UseAsset is nothing that a provider could give: the rest counts.
+    assert_eq!(own("sp", Scope::Whole).start(), Ok(()));
+    assert_eq!(own("sp", Scope::Whole).start_asset(), Err(Reason::Role));
+    assert_eq!(own("sp", customers(&["c2"])).start(), Err(Reason::Scope));
+    assert_eq!(own("op", facilities(&["f1"])).start(), Ok(()));
+    assert_eq!(own("op", facilities(&["f1"])).asset_switch(ON).start_asset(), Ok(()));
+    let foreign = World::shared().from("sp").individually("op", &held, Scope::Whole);
+    assert_eq!(foreign.start(), Err(Reason::Role));
+}
+
+#[test]
+fn an_individual_role_sinks_with_the_tenant_role_behind_it() {
+    let own = |world: World| {
+        let holds = [Permission::CreateOperatorInternal];
+        let world = world.from("op").individually("op", &holds, Scope::Whole);
+        world.reason(Action::CreateCase(CaseType::OperatorInternal))
+    };
+    assert_eq!(own(World::asset_level()), Ok(()));
+    assert_eq!(own(without_internal_service(World::asset_level())), Err(Reason::Role));
+}
+
+#[test]
+fn permissions_of_both_kinds_of_role_add_up_and_their_scopes_do_not_mix() {
+    let reads = [Permission::ReadShared];
+    let world = World::shared().from("op").individually("op", &reads, facilities(&["f1"]));
+    assert_eq!(world.start(), Err(Reason::Role));
+    assert_eq!(world.clone().and(Role::MachineOperator, facilities(&["f1"])).start(), Ok(()));
+    let elsewhere = world.and(Role::MachineOperator, facilities(&["f2"]));
+    assert_eq!(elsewhere.told(World::via_case(Door::Native, Want::Control)), Err(Reason::Scope));
+}
+
+/// CON-2.
+#[test]
+fn a_company_may_keep_the_switch_from_the_role_for_internal_cases() {
+    let world = |on| {
+        let world = World::operator_internal().by(Role::InternalServiceCases);
+        world.case_switch(OFF).with(|facts| facts.settings.internal_service_switches = on)
+    };
+    assert_eq!(world(true).switch_on(), Ok(()));
+    assert_eq!(world(false).switch_on(), Err(Reason::Role));
+    assert_eq!(world(false).reason(case(Action::ReadCase)), Ok(()));
+    assert_eq!(world(false).and(Role::MaintenanceEngineer, Scope::Whole).switch_on(), Ok(()));
+}
+
+/// CON-3.
+#[test]
+fn a_provider_chooses_who_reads_its_cases_beside_support_and_nobody_gets_a_tunnel_by_it() {
+    use crate::tenancy::CaseReader as Reader;
+
+    for (reader, customer_data, master_data) in [
+        (Reader::CustomerDataManager, true, false),
+        (Reader::MasterDataManager, false, true),
+        (Reader::Nobody, false, false),
+    ] {
+        for (role, reads) in
+            [(Role::CustomerDataManager, customer_data), (Role::MasterDataManager, master_data)]
+        {
+            let world = World::shared().by(role).with(|facts| facts.settings.case_reader = reader);
+            for action in [Action::ReadCase, Action::Chat, Action::ReadAudit] {
+                assert_eq!(world.reason(case(action)).is_ok(), reads, "{reader:?} {role:?}");
+            }
+            assert_eq!(world.start(), Err(Reason::Role), "{reader:?} {role:?}");
+        }
+    }
+}
+
+#[test]
+fn only_the_owner_of_an_edge_device_takes_it_away_and_only_while_it_is_online() {
+    let world = |home: &str, role, owner: &str| {
+        let world = World::asset_level().from(home).and(role, Scope::Whole);
+        world.with(|facts| facts.device.as_mut().unwrap().device.owner = id(owner))
+    };
+    let take = || Action::Decommission(id("a1"));
+    let (workshop, technician) = (Role::WorkshopManager, Role::ServiceTechnician);
+    assert_eq!(world("op", workshop, "op").reason(take()), Ok(()));
+    assert_eq!(world("op", workshop, "sp").reason(take()), Err(Reason::NotOwner)); // E2
+    assert_eq!(world("sp", technician, "sp").reason(take()), Ok(()));
+    assert_eq!(world("sp", technician, "op").reason(take()), Err(Reason::NotOwner));
+    let offline = world("op", workshop, "op").device(Presence::Offline);
+    assert_eq!(offline.reason(take()), Err(Reason::EdgeOffline)); // E1
+}
+
+/// CON-28.
+#[test]
+fn a_provider_asks_for_the_switch_that_it_must_not_turn() {
+    let ask = || case(Action::RequestAccess);
+    let technician = || World::shared().by(Role::ServiceTechnician).case_switch(OFF);
+    assert_eq!(technician().reason(ask()), Ok(()));
+    assert_eq!(technician().state(State::Closed).reason(ask()), Err(Reason::CaseClosed));
+    assert_eq!(World::shared().by(Role::FirstLevelSupport).reason(ask()), Err(Reason::Role));
+    assert_eq!(World::shared().by(Role::WorkshopManager).reason(ask()), Err(Reason::Role));
+    let internal = World::provider_internal().by(Role::ServiceTechnician);
+    assert_eq!(internal.reason(ask()), Err(Reason::CaseType));
 }
 
 #[test]
@@ -342,7 +473,7 @@ fn a_grant_says_under_which_facts_on_which_side_and_by_which_role_it_was_given()
     assert_eq!(grant.request(), &request);
     assert_eq!(grant.revision(), Revision(7));
     assert_eq!(grant.side(), Some(Side::Operator));
-    assert_eq!(grant.role(), Some(Role::MaintenanceEngineer));
+    assert_eq!(grant.role(), Some(&Role::MaintenanceEngineer.into()));
 }
 
 #[test]

@@ -12,7 +12,10 @@ use crate::{
     machines::{
         Asset, CustomerMachine, Device, Hosts, Link, Mode, Ports, Proto, Target, Tunnel, TunnelKind,
     },
-    tenancy::{Assignment, Person, Role, Scope, Side, Tenant, TenantRole},
+    tenancy::{
+        Assignment, Customer, IndividualRole, Permission, Person, Role, Scope, Side, Tenant,
+        TenantRole,
+    },
 };
 
 /// The moment at which everything is asked.
@@ -53,6 +56,10 @@ pub(super) fn facilities(names: &[&str]) -> Scope {
 
 pub(super) fn customers(names: &[&str]) -> Scope {
     Scope::Customers(names.iter().map(|name| id(name)).collect())
+}
+
+pub(super) fn organisations(names: &[&str]) -> Scope {
+    Scope::ServiceOrganisations(names.iter().map(|name| id(name)).collect())
 }
 
 impl World {
@@ -156,6 +163,7 @@ impl World {
     pub(super) fn from(mut self, home: &str) -> Self {
         self.facts.person = Some(person("anna", home));
         self.facts.assignments.clear();
+        self.facts.individual.clear();
         self.facts.tenant = Some(match home {
             "op" => self.facts.operator.clone().unwrap(),
             "sp" => self.facts.provider.clone().unwrap(),
@@ -179,10 +187,25 @@ impl World {
         self
     }
 
+    /// Gives Anna a role that `maker` made for itself.
+    pub(super) fn individually(mut self, maker: &str, gives: &[Permission], scope: Scope) -> Self {
+        let role = IndividualRole {
+            id: id("own"),
+            tenant: id(maker),
+            name: "Own".to_owned(),
+            gives: gives.iter().copied().collect(),
+        };
+        self.facts.individual.push(Assignment { id: id("own-0"), person: id("anna"), role, scope });
+        self
+    }
+
     /// Bert is to be assigned: a person of `home` with these roles.
     pub(super) fn assignee(mut self, home: &str, roles: &[Role]) -> Self {
-        self.facts.assignee =
-            Some(Assignee { person: person("bert", home), roles: roles.to_vec() });
+        self.facts.assignee = Some(Assignee {
+            person: person("bert", home),
+            roles: roles.to_vec(),
+            individual: Vec::new(),
+        });
         self
     }
 
@@ -256,6 +279,13 @@ fn facts() -> Facts {
             customer: id("c1"),
             serial: "P7-0001".to_owned(),
             link: Link::Linked { asset: id("a1") },
+        }),
+        customer: Some(Customer {
+            id: id("c1"),
+            provider: id("sp"),
+            organisation: id("north"),
+            name: "OP".to_owned(),
+            tenant: Some(id("op")),
         }),
         provider: Some(tenant("sp", &[TenantRole::ServiceProvider])),
         tunnel: Some(Tunnel {

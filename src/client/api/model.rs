@@ -83,6 +83,9 @@ impl std::fmt::Display for Held {
         let covered: Vec<&str> = match &self.scope {
             None | Some(Scope::Whole) => return Ok(()),
             Some(Scope::Facilities(some)) => some.iter().map(|one| one.as_str()).collect(),
+            Some(Scope::ServiceOrganisations(some)) => {
+                some.iter().map(|one| one.as_str()).collect()
+            }
             Some(Scope::Customers(some)) => some.iter().map(|one| one.as_str()).collect(),
         };
         write!(f, " ({})", covered.join(" "))
