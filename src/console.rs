@@ -12,6 +12,7 @@
 //! What always holds: nobody is answered but on a route of the one table; what the caller may not
 //! see is *not found*; every write is decided inside the store's transaction.
 
+mod around;
 mod assets;
 mod caller;
 mod cases;
@@ -19,11 +20,13 @@ mod delays;
 mod desk;
 mod devices;
 mod door;
+mod groups;
 mod health;
 mod input;
 mod lists;
 mod login;
 mod me;
+mod organisations;
 mod passwords;
 mod people;
 mod problem;
@@ -36,6 +39,7 @@ mod targets;
 mod tests;
 mod tunnels;
 mod views;
+mod workspaces;
 
 use std::sync::Arc;
 

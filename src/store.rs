@@ -21,11 +21,16 @@ mod cases;
 mod changes;
 mod credentials;
 mod devices;
+mod efforts;
 mod error;
 mod facts;
+mod groups;
 mod machines;
 mod open;
+mod organisations;
+mod participants;
 mod people;
+mod places;
 mod records;
 mod roles;
 mod rows;
@@ -35,6 +40,8 @@ mod tenants;
 #[cfg(test)]
 mod tests;
 mod tunnels;
+mod widen;
+mod workspaces;
 
 use std::str::FromStr;
 
@@ -44,17 +51,27 @@ pub use cases::{About, CaseFilter, NewCase, SwitchAsk};
 pub use changes::{Change, Object};
 pub use credentials::Login;
 pub use devices::{ENROLMENT_LASTS, EnrolError, Enrolment, NewDevice};
+pub use efforts::Effort;
 pub use error::{Conflict, StoreError, WriteError};
 pub use facts::{Subject, TunnelKey};
+pub use groups::{
+    GROUP_MEMBERS_MAX, GROUPS_MAX, Group, GroupChange, GroupMember, NewGroup, OnDuty,
+};
 pub use machines::NewAsset;
 pub use open::{FREE_BYTES_MIN, Limits, Store};
+pub use organisations::{
+    NewOrganisation, Organisation, OrganisationChange, OrganisationMember, SettingChange,
+};
+pub use participants::{CopyOnCase, Participant};
 pub use people::NewPerson;
+pub use places::Placed;
 pub use records::{RecordFilter, VerifyError, verify_file};
 pub use roles::{NewRole, ROLES_MAX};
 pub use rows::{Listed, PAGE_ROWS_MAX, Page};
 pub use seed::{Seed, SeedPerson};
 pub use sessions::{Ended, EndedSession, Requested, SessionAsk, SessionRow, SessionState, Started};
 pub use tunnels::NewTunnel;
+pub use workspaces::{CaseRole, Workspace, WorkspaceMember, seats};
 
 use crate::ids::InvalidId;
 

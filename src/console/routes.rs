@@ -14,8 +14,8 @@ use axum::{
 use tokio::time::timeout;
 
 use super::{
-    assets, cases, desk::Desk, devices, health, login, me, people, problem::Problem, records,
-    sessions, tunnels,
+    around, assets, cases, desk::Desk, devices, groups, health, login, me, organisations, people,
+    problem::Problem, records, sessions, tunnels, workspaces,
 };
 
 /// The longest that an answer takes; past it the caller is told so, and may look what became of it.
@@ -89,6 +89,42 @@ pub(super) fn table() -> Vec<Route> {
         route(People, M::GET,    "/api/v1/users/{user}/assignments",            people::assignments),
         route(People, M::POST,   "/api/v1/users/{user}/assignments",            people::assign),
         route(People, M::DELETE, "/api/v1/users/{user}/assignments/{assignment}", people::unassign),
+        route(People, M::GET,    "/api/v1/cases/{case}/group",                  around::group),
+        route(People, M::PUT,    "/api/v1/cases/{case}/group",                  around::place),
+        route(People, M::GET,    "/api/v1/cases/{case}/efforts",                around::efforts),
+        route(People, M::PUT,    "/api/v1/cases/{case}/efforts/{session}",      around::answer),
+        route(People, M::GET,    "/api/v1/cases/{case}/participants",           around::participants),
+        route(People, M::PUT,    "/api/v1/cases/{case}/participants/{user}",    around::take_part),
+        route(People, M::DELETE, "/api/v1/cases/{case}/participants/{user}",    around::part),
+        route(People, M::GET,    "/api/v1/cases/{case}/copies",                 around::copies),
+        route(People, M::PUT,    "/api/v1/cases/{case}/copies/{user}",          around::copy),
+        route(People, M::DELETE, "/api/v1/cases/{case}/copies/{user}",          around::uncopy),
+        route(People, M::PUT,    "/api/v1/cases/{case}/organisation",           around::raise_for),
+        route(People, M::GET,    "/api/v1/groups",                              groups::list),
+        route(People, M::POST,   "/api/v1/groups",                              groups::create),
+        route(People, M::GET,    "/api/v1/groups/{group}",                      groups::show),
+        route(People, M::PATCH,  "/api/v1/groups/{group}",                      groups::change),
+        route(People, M::DELETE, "/api/v1/groups/{group}",                      groups::remove),
+        route(People, M::PUT,    "/api/v1/groups/{group}/members/{user}",       groups::join),
+        route(People, M::DELETE, "/api/v1/groups/{group}/members/{user}",       groups::leave),
+        route(People, M::GET,    "/api/v1/group-duties",                        groups::duties),
+        route(People, M::PUT,    "/api/v1/group-duties/{user}",                 groups::give_duties),
+        route(People, M::GET,    "/api/v1/workspaces",                          workspaces::list),
+        route(People, M::POST,   "/api/v1/workspaces",                          workspaces::create),
+        route(People, M::GET,    "/api/v1/workspaces/{workspace}",              workspaces::show),
+        route(People, M::PUT,    "/api/v1/workspaces/{workspace}/members/{user}", workspaces::join),
+        route(People, M::DELETE, "/api/v1/workspaces/{workspace}/members/{user}", workspaces::leave),
+        route(People, M::GET,    "/api/v1/workspaces/{workspace}/cases",        workspaces::cases),
+        route(People, M::GET,    "/api/v1/workspaces/{workspace}/cases/{case}", workspaces::case),
+        route(People, M::PUT,    "/api/v1/workspaces/{workspace}/cases/{case}", workspaces::bring),
+        route(People, M::DELETE, "/api/v1/workspaces/{workspace}/cases/{case}", workspaces::take),
+        route(People, M::POST,   "/api/v1/workspaces/{workspace}/case-roles",   workspaces::add_role),
+        route(People, M::PUT,    "/api/v1/workspaces/{workspace}/case-roles/{role}", workspaces::change_role),
+        route(People, M::GET,    "/api/v1/organisations",                       organisations::list),
+        route(People, M::POST,   "/api/v1/organisations",                       organisations::create),
+        route(People, M::GET,    "/api/v1/organisations/{organisation}",        organisations::show),
+        route(People, M::PATCH,  "/api/v1/organisations/{organisation}",        organisations::change),
+        route(People, M::PUT,    "/api/v1/organisations/{organisation}/members/{user}", organisations::set_sees),
         route(People, M::GET,    "/api/v1/audit",                               records::list),
     ]
 }

@@ -3,7 +3,8 @@
 use sqlx::SqliteConnection;
 
 use super::{
-    Store, StoreError, assignments, cases, devices, machines, people, rows::Cells, tenants, tunnels,
+    Store, StoreError, assignments, cases, devices, machines, people, rows::Cells, tenants,
+    tunnels, widen,
 };
 use crate::{
     authz::{Action, Assignee, Decision, DeviceFacts, Facts, LimitFacts, Request, decide},
@@ -129,6 +130,9 @@ pub(super) async fn load(
             let presence = store.0.presence.presence(&device.id);
             DeviceFacts { device, presence }
         });
+    }
+    if let (Some(person), Some(case)) = (&facts.person, &facts.case) {
+        facts.widened = widen::widened(conn, person, case).await?;
     }
     if let Some(assignee) = &subject.assignee {
         facts.assignee = whom(conn, assignee).await?;

@@ -1,6 +1,8 @@
 //! The store against real files, each in a directory of its own.
 
+mod around;
 mod devices;
+mod groups;
 mod opening;
 mod records;
 mod sessions;
@@ -27,6 +29,14 @@ use crate::{
     secret::SecretText,
     tenancy::{Assignment, Person, Role, Scope, Tenant, TenantRole},
 };
+
+impl Store {
+    /// Rows from outside, for the tests of other rooms.
+    pub(crate) async fn plant(&self, sql: String) {
+        let mut conn = self.0.writer.acquire().await.unwrap();
+        sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&mut *conn).await.unwrap();
+    }
+}
 
 /// Devices that are away.
 #[derive(Debug, Default)]
