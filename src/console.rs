@@ -12,21 +12,23 @@
 //! What always holds: nobody is answered but on a route of the one table; what the caller may not
 //! see is *not found*; every write is decided inside the store's transaction.
 
-mod around;
 mod assets;
 mod caller;
 mod cases;
+mod configs;
+mod decommission;
 mod delays;
 mod desk;
 mod devices;
 mod door;
-mod groups;
+mod facilities;
 mod health;
+mod history;
 mod input;
 mod lists;
 mod login;
 mod me;
-mod organisations;
+mod models;
 mod passwords;
 mod people;
 mod problem;
@@ -39,7 +41,6 @@ mod targets;
 mod tests;
 mod tunnels;
 mod views;
-mod workspaces;
 
 use std::sync::Arc;
 

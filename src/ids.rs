@@ -108,6 +108,10 @@ ids! {
     AssetId, "asset", to_ascii_lowercase;
     /// A machine as its provider sees it; linked to an asset when both sides agreed.
     MachineId, "machine", to_ascii_lowercase;
+    /// A type of machine, as its provider describes it.
+    ModelId, "machine model", to_ascii_lowercase;
+    /// A tunnel config that machines of a model inherit.
+    TemplateId, "tunnel template", to_ascii_lowercase;
     /// An edge device, as its certificate spells it.
     DeviceId, "device", to_ascii_lowercase;
     /// A tunnel config of an asset.

@@ -8,6 +8,15 @@
 //!    |  Tunnel { targets }
 //!  the machine's own network
 //! ```
+//!
+//! A provider describes what its machines have in common once, in a machine model; its templates
+//! become tunnel configs of the machines, field by field (`machines/template.rs`).
+
+mod status;
+mod template;
+
+pub use status::{AssetStatus, DeviceState};
+pub use template::{Field, Fields, Follow, Model, Template, TunnelConfig, UnsoundConfig};
 
 use std::{fmt, net::IpAddr, str::FromStr};
 
@@ -38,6 +47,15 @@ pub struct Asset {
     pub switch: Switch,
     /// The edge device that is paired with it.
     pub device: Option<DeviceId>,
+}
+
+/// A site or hall that groups an operator's assets.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Facility {
+    /// Unique within its operator's tenant.
+    pub id: FacilityId,
+    pub operator: TenantId,
+    pub name: String,
 }
 
 /// A machine as its provider sees it.

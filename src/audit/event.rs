@@ -54,28 +54,17 @@ events! {
     SessionEnded = "session_ended",
     /// One channel of a session: its target, bytes and times stand in `new`.
     Flow = "flow",
-    /// A case went into a group, or out of it; groups stand in `old` and `new`.
-    CasePlaced = "case_placed",
-    /// Nobody took it up in time: the gateway moved it on.
-    CaseEscalated = "case_escalated",
-    /// Time spent in a session; how long stands in `new`.
-    TimeLogged = "time_logged",
-    ParticipantChanged = "participant_changed",
-    CaseCopyChanged = "case_copy_changed",
-    CaseOrganisationChanged = "case_organisation_changed",
-    GroupCreated = "group_created",
-    GroupChanged = "group_changed",
-    GroupRemoved = "group_removed",
-    GroupMemberChanged = "group_member_changed",
-    DutiesChanged = "duties_changed",
-    WorkspaceCreated = "workspace_created",
-    WorkspaceChanged = "workspace_changed",
-    OrganisationCreated = "organisation_created",
-    /// What an organisation's people see, or who they are.
-    OrganisationChanged = "organisation_changed",
     TunnelCreated = "tunnel_created",
     TunnelChanged = "tunnel_changed",
     TunnelDeleted = "tunnel_deleted",
+    /// The operator said that a tunnel may lead where it leads.
+    TunnelConfirmed = "tunnel_confirmed",
+    ModelCreated = "model_created",
+    ModelChanged = "model_changed",
+    ModelDeleted = "model_deleted",
+    TemplateCreated = "template_created",
+    TemplateChanged = "template_changed",
+    TemplateDeleted = "template_deleted",
     PersonCreated = "person_created",
     PersonDisabled = "person_disabled",
     PersonEnabled = "person_enabled",
@@ -101,7 +90,13 @@ events! {
     TenantCreated = "tenant_created",
     AssetCreated = "asset_created",
     AssetChanged = "asset_changed",
+    AssetActivated = "asset_activated",
+    AssetDeactivated = "asset_deactivated",
+    FacilityCreated = "facility_created",
+    FacilityRenamed = "facility_renamed",
+    FacilityDeleted = "facility_deleted",
     MachineCreated = "machine_created",
+    MachineModelChanged = "machine_model_changed",
     LinkChanged = "link_changed",
     DeviceCreated = "device_created",
     /// A one-time enrolment token was given out.
@@ -112,6 +107,10 @@ events! {
     DeviceRevoked = "device_revoked",
     DevicePaired = "device_paired",
     DeviceUnpaired = "device_unpaired",
+    /// Its decommission began: nobody is let through it any more.
+    DeviceResetting = "device_resetting",
+    /// It is its owner's alone again, and its key is let in no more.
+    DeviceDecommissioned = "device_decommissioned",
     DeviceOnline = "device_online",
     DeviceOffline = "device_offline",
     /// A newer connection of the same device was let in.
@@ -121,21 +120,6 @@ events! {
 }
 
 impl Event {
-    /// Whether it tells how one company arranges its own work on a case: of a shared case, the other
-    /// party's people are not shown it (INF).
-    #[must_use]
-    pub fn is_of_one_company(self) -> bool {
-        matches!(
-            self,
-            Self::CasePlaced
-                | Self::CaseEscalated
-                | Self::ParticipantChanged
-                | Self::CaseCopyChanged
-                | Self::CaseOrganisationChanged
-                | Self::TimeLogged
-        )
-    }
-
     /// The event with this code.
     #[must_use]
     pub fn from_code(code: &str) -> Option<Self> {

@@ -57,6 +57,10 @@ pub enum Action {
     EndOwnSession(AssetId),
     ReadAsset(AssetId),
     EditTunnels(AssetId),
+    /// Say for the operator that a tunnel may lead where it leads; INF: who manages the asset.
+    ConfirmTunnel(AssetId),
+    /// Change an asset of one's own, move it, take it out of service or back.
+    EditAsset(AssetId),
     /// Pair or unpair an edge device with this asset.
     PairDevice(AssetId),
     /// Take the paired device out of service; its owner alone may.
@@ -135,24 +139,12 @@ pub struct Facts {
     /// The provider of `machine`.
     pub provider: Option<Tenant>,
     pub tunnel: Option<Tunnel>,
+    /// Whether the operator wants to confirm where `tunnel` leads, and has not (CON-24).
+    pub unconfirmed: bool,
     /// The device that is paired with the asset.
     pub device: Option<DeviceFacts>,
     pub assignee: Option<Assignee>,
-    /// What opens the case to the person beside roles.
-    pub widened: Widened,
     pub limits: LimitFacts,
-}
-
-/// What groups, case roles and visibility open of a case, to one person of one of its parties.
-///
-/// More permissive wins here; nothing here reaches a switch, a state or a tunnel (domain.md G.3).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Widened {
-    pub read: bool,
-    /// Take part in its conversation.
-    pub comment: bool,
-    /// Read what was done to it.
-    pub history: bool,
 }
 
 /// An edge device and whether it can be reached now.

@@ -127,6 +127,8 @@ pub(super) fn name(action: &Action) -> &'static str {
         Action::EndOwnSession(_) => "end_own_session",
         Action::ReadAsset(_) => "read_asset",
         Action::EditTunnels(_) => "edit_tunnels",
+        Action::ConfirmTunnel(_) => "confirm_tunnel",
+        Action::EditAsset(_) => "edit_asset",
         Action::PairDevice(_) => "pair_device",
         Action::Decommission(_) => "decommission",
         Action::AnswerProposal(_) => "answer_proposal",
@@ -219,9 +221,6 @@ fn context(
     if let Some(asset) = standing.asset {
         pairs.push(pair("asset", Value::new_entity_uid(uid(&types.asset, asset.id.as_str()))));
     }
-    if let Action::ReadCase(_) | Action::Chat(_) | Action::ReadAudit(_) = asked.action {
-        pairs.push(pair("widened", yes(standing.widened)));
-    }
     if let Action::Assign(_) = asked.action {
         pairs.extend(assignee(standing, facts, types)?);
     }
@@ -238,7 +237,7 @@ fn context(
         };
         pairs.extend([pair("door", text(door)), pair("want", text(want)), sessions(facts)?]);
         if let Some(row) = facts.tunnel.as_ref().filter(|row| row.id == *id) {
-            pairs.push(pair("tunnel", tunnel(row, types)?));
+            pairs.push(pair("tunnel", tunnel(row, facts, types)?));
         }
     }
     Ok(pairs)
@@ -272,7 +271,7 @@ fn assignee(
     Ok(Some(pair("assignee", value)))
 }
 
-fn tunnel(tunnel: &Tunnel, types: &Types) -> Result<Value, Unaskable> {
+fn tunnel(tunnel: &Tunnel, facts: &Facts, types: &Types) -> Result<Value, Unaskable> {
     let mode = match tunnel.mode {
         Mode::Sealed => "sealed",
         Mode::Recorded => "recorded",
@@ -280,8 +279,8 @@ fn tunnel(tunnel: &Tunnel, types: &Types) -> Result<Value, Unaskable> {
     };
     record([
         pair("asset", Value::new_entity_uid(uid(&types.asset, tunnel.asset.as_str()))),
-        // A config without targets leads nowhere.
-        pair("enabled", yes(tunnel.enabled && !tunnel.targets.is_empty())),
+        // A config without targets leads nowhere; one that its operator wants to confirm, not yet.
+        pair("enabled", yes(tunnel.enabled && !tunnel.targets.is_empty() && !facts.unconfirmed)),
         pair("mode", text(mode)),
     ])
 }

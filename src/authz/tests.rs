@@ -7,5 +7,4 @@ mod policies;
 mod situations;
 mod table;
 mod vectors;
-mod widened;
 mod world;

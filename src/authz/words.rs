@@ -176,11 +176,13 @@ fn role(permission: Permission, request: &Request, standing: &Standing<'_>) -> W
         Action::ReadAudit(_) => "read the records",
         Action::EndSession(_) => "end other people's sessions",
         Action::EditTunnels(_) => "edit tunnels",
+        Action::ConfirmTunnel(_) => "confirm where tunnels lead",
         Action::PairDevice(_) => "pair edge devices",
         Action::EditCase(_)
         | Action::RequestAccess(_)
         | Action::EndOwnSession(_)
         | Action::Decommission(_)
+        | Action::EditAsset(_)
         | Action::AnswerProposal(_)
         | Action::ReadMachine(_)
         | Action::ManageMachine(_)
@@ -264,10 +266,23 @@ fn config(request: &Request, standing: &Standing<'_>, facts: &Facts) -> Words {
     let list = case_of(standing).map_or_else(String::new, |case| {
         format!("choose another (caseway tunnels {}), or ", case.id)
     });
+    if tunnel.is_some_and(|row| row.enabled) && facts.unconfirmed {
+        return unconfirmed(&name, standing, facts);
+    }
     let editors = roles(Permission::EditTunnels, standing);
     Words::new(
         format!("{name} leads to {} and is enabled", machine(standing)),
         format!("{list}ask {editors} to set it up"),
+    )
+}
+
+/// Somebody other than the operator wrote where it leads, and the operator wants to have a say.
+fn unconfirmed(name: &str, standing: &Standing<'_>, facts: &Facts) -> Words {
+    let who = operator(standing, facts);
+    let asset = standing.asset.map_or("ASSET", |row| row.id.as_str());
+    Words::new(
+        format!("the operator has confirmed where {name} leads"),
+        format!("ask {who} to confirm it (caseway tunnel confirm {asset} NAME)"),
     )
 }
 

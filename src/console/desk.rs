@@ -88,6 +88,8 @@ impl From<WriteError> for Problem {
         match fault {
             WriteError::Denied(denial) => denial.into(),
             WriteError::Conflict(Conflict::Invalid(what)) => Self::invalid(what),
+            WriteError::Conflict(Conflict::Unsound(what)) => Self::invalid(what.to_string()),
+            WriteError::Conflict(stale @ Conflict::Stale { .. }) => Self::stale(stale.to_string()),
             WriteError::Conflict(conflict) => Self::conflict(conflict.to_string()),
             WriteError::Store(fault) => fault.into(),
         }

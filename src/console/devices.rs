@@ -13,9 +13,9 @@ use super::{
 use crate::{
     authz::{Action, Presence, PresenceOf},
     clock::{Now, Wall},
-    ids::{DeviceId, TenantId},
-    machines::Device,
-    store::{Enrolment, NewDevice},
+    ids::{AssetId, DeviceId, TenantId},
+    machines::DeviceState,
+    store::{DeviceEntry, Enrolment, NewDevice},
     tenancy::Permission,
 };
 
@@ -24,6 +24,10 @@ pub(super) struct DeviceView {
     id: DeviceId,
     name: String,
     owner: TenantId,
+    /// Whether it may serve several assets.
+    multi: bool,
+    state: DeviceState,
+    assets: Vec<AssetId>,
     /// Whether it has a key.
     enrolled: bool,
     /// Whether its key is let in.
@@ -33,13 +37,17 @@ pub(super) struct DeviceView {
 }
 
 impl DeviceView {
-    fn of(desk: &Desk, device: Device) -> Self {
+    fn of(desk: &Desk, entry: DeviceEntry) -> Self {
+        let DeviceEntry { device, multi, state, assets } = entry;
         let presence = desk.broker.registry().presence(&device.id);
         Self {
             enrolled: device.key.is_some(),
             id: device.id,
             name: device.name,
             owner: device.owner,
+            multi,
+            state,
+            assets,
             active: device.active,
             presence,
             online: presence != Presence::Offline,
@@ -64,16 +72,21 @@ pub(super) async fn list(
 pub(super) struct Ask {
     id: Option<DeviceId>,
     name: String,
+    /// Whether it may serve several assets.
+    #[serde(default)]
+    multi: bool,
 }
 
 pub(super) async fn create(
     State(desk): State<Desk>,
     caller: Caller,
-    Body(Ask { id, name }): Body<Ask>,
+    Body(Ask { id, name, multi }): Body<Ask>,
 ) -> Result<(StatusCode, Json<DeviceView>), Problem> {
-    let new = NewDevice { id, name: text("name", &name)? };
+    let new = NewDevice { id, name: text("name", &name)?, multi };
     let written = desk.store.create_device(&caller.by, &new, Now::read()).await?;
-    Ok((StatusCode::CREATED, Json(DeviceView::of(&desk, written.value))))
+    let (state, assets) = (DeviceState::Unpaired, Vec::new());
+    let entry = DeviceEntry { device: written.value, multi, state, assets };
+    Ok((StatusCode::CREATED, Json(DeviceView::of(&desk, entry))))
 }
 
 /// `POST /devices/{device}/enrolment`

@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use axum::{
     extract::{FromRequest, FromRequestParts, RawQuery, Request, rejection::PathRejection},
-    http::request::Parts,
+    http::{header, request::Parts},
 };
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use tokio::time::timeout;
 
 use super::problem::Problem;
+use crate::ids::Revision;
 
 /// The longest body.
 pub(super) const BODY_BYTES_MAX: usize = 256 * 1024;
@@ -84,6 +85,28 @@ where
         axum::extract::Query::try_from_uri(&parts.uri)
             .map(|axum::extract::Query(one)| Self(one))
             .map_err(|fault| Problem::invalid(format!("query: {}", fault.body_text())))
+    }
+}
+
+/// The revision that the caller read and means to replace: `If-Match: "41"`. Without the header, or
+/// with `*`, whatever is there.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct IfMatch(pub(super) Option<Revision>);
+
+impl<S: Sync> FromRequestParts<S> for IfMatch {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
+        let Some(header) = parts.headers.get(header::IF_MATCH) else { return Ok(Self(None)) };
+        let text = header.to_str().unwrap_or_default().trim();
+        if text == "*" {
+            return Ok(Self(None));
+        }
+        let number = text.trim_matches('"').parse().map(Revision);
+        let number = number.map_err(|_| {
+            Problem::invalid("If-Match takes one revision, as `revision` gives it: \"41\"")
+        });
+        number.map(|number| Self(Some(number)))
     }
 }
 
@@ -174,6 +197,26 @@ mod tests {
         ) -> std::task::Poll<Option<Result<hyper::body::Frame<bytes::Bytes>, Self::Error>>>
         {
             std::task::Poll::Pending
+        }
+    }
+
+    #[tokio::test]
+    async fn a_revision_is_one_number_or_none() {
+        let read = async |text: Option<&str>| {
+            let request = Request::builder();
+            let request = match text {
+                Some(text) => request.header("if-match", text),
+                None => request,
+            };
+            let mut parts = request.body(()).unwrap().into_parts().0;
+            IfMatch::from_request_parts(&mut parts, &()).await.map(|one| one.0).map_err(|_| ())
+        };
+        assert_eq!(read(None).await, Ok(None));
+        assert_eq!(read(Some("*")).await, Ok(None));
+        assert_eq!(read(Some("\"41\"")).await, Ok(Some(Revision(41))));
+        assert_eq!(read(Some("41")).await, Ok(Some(Revision(41))));
+        for bad in ["", "W/\"41\"", "\"41\", \"42\"", "-1", "soon"] {
+            assert_eq!(read(Some(bad)).await, Err(()), "{bad}");
         }
     }
 

@@ -23,7 +23,7 @@ pub(super) struct Problem {
     title: &'static str,
     status: u16,
     detail: String,
-    /// A code of domain.md J, or one of `invalid`, `conflict`, `too_large`, `method`, `timed_out`,
+    /// A code of domain.md J, or one of `invalid`, `conflict`, `stale`, `too_large`, `method`, `timed_out`,
     /// `unavailable`.
     reason: &'static str,
     #[serde(skip)]
@@ -61,6 +61,11 @@ impl Problem {
     /// What is there already stands in the way.
     pub(super) fn conflict(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::CONFLICT, "conflict", detail)
+    }
+
+    /// Written by somebody else since the caller read it.
+    pub(super) fn stale(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::PRECONDITION_FAILED, "stale", detail)
     }
 
     pub(super) fn too_large(detail: impl Into<String>) -> Self {

@@ -5,35 +5,43 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     caller::Caller,
+    configs::{ConfigBody, ConfigView},
     desk::Desk,
-    input::{Body, Path},
+    input::{Body, IfMatch, Path},
     lists::Items,
     problem::Problem,
-    targets::{self, TargetBody},
 };
 use crate::{
     authz::{Action, Check, Decision, Door, Reason, Request, Via, Want, decide, explain},
     clock::Now,
-    ids::{AssetId, CaseId, Name, PersonId, TunnelId},
-    machines::{Mode, Tunnel, TunnelKind},
-    store::{NewTunnel, Subject, TunnelKey},
+    ids::{AssetId, CaseId, Name, PersonId, Revision, TemplateId, TunnelId},
+    machines::{Fields, Follow, TunnelConfig},
+    store::{Subject, TunnelEntry, TunnelKey},
 };
 
 #[derive(Debug, Serialize)]
 pub(super) struct TunnelView {
     id: TunnelId,
-    name: Name,
-    kind: TunnelKind,
-    mode: Mode,
-    enabled: bool,
-    targets: Vec<TargetBody>,
+    #[serde(flatten)]
+    config: ConfigView,
+    /// The template it inherits from.
+    template: Option<TemplateId>,
+    /// The fields that it does not inherit.
+    overridden: Fields,
+    /// Whether the operator wrote, or confirmed, where it leads.
+    confirmed: bool,
+    revision: Revision,
 }
 
-impl From<Tunnel> for TunnelView {
-    fn from(tunnel: Tunnel) -> Self {
-        let Tunnel { id, asset: _, name, kind, mode, targets, enabled } = tunnel;
-        let targets = targets.into_iter().map(TargetBody::from).collect();
-        Self { id, name, kind, mode, enabled, targets }
+impl From<TunnelEntry> for TunnelView {
+    fn from(entry: TunnelEntry) -> Self {
+        let TunnelEntry { tunnel, follows, confirmed, revision } = entry;
+        let config = ConfigView::from(&TunnelConfig::from(&tunnel));
+        let (template, overridden) = match follows {
+            Some(Follow { template, overridden }) => (Some(template), overridden),
+            None => (None, Fields::default()),
+        };
+        Self { id: tunnel.id, config, template, overridden, confirmed, revision }
     }
 }
 
@@ -76,12 +84,12 @@ pub(super) async fn of_case(
     let subject = Subject::case(who.clone(), case.clone());
     let _grant = desk.allowed(&subject, Action::ReadTunnels(asset.clone()), now).await?;
     let mut items = Vec::new();
-    for tunnel in desk.store.tunnels(&asset).await? {
-        let key = TunnelKey::Id(tunnel.id.clone());
+    for entry in desk.store.tunnel_entries(&asset).await? {
+        let key = TunnelKey::Id(entry.tunnel.id.clone());
         let facts = desk.store.facts(&subject.clone().tunnel(key)).await?;
-        let request = open_request(who.clone(), &case, tunnel.id.clone(), now);
+        let request = open_request(who.clone(), &case, entry.tunnel.id.clone(), now);
         let verdict = decide(request, &facts).into();
-        items.push(OfferedView { tunnel: tunnel.into(), verdict });
+        items.push(OfferedView { tunnel: entry.into(), verdict });
     }
     Ok(Json(Items { items, next: None }))
 }
@@ -153,45 +161,16 @@ pub(super) async fn of_asset(
 ) -> Result<Json<Items<TunnelView>>, Problem> {
     let subject = Subject::asset(caller.person.id, asset.clone());
     let _grant = desk.allowed(&subject, Action::ReadTunnels(asset.clone()), Now::read()).await?;
-    Ok(Items::all(desk.store.tunnels(&asset).await?))
-}
-
-/// `POST /assets/{asset}/tunnels`, `PUT /assets/{asset}/tunnels/{tunnel}`
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Ask {
-    name: Name,
-    kind: TunnelKind,
-    #[serde(default = "any")]
-    mode: Mode,
-    targets: Vec<TargetBody>,
-    #[serde(default = "enabled")]
-    enabled: bool,
-}
-
-fn any() -> Mode {
-    Mode::Any
-}
-
-fn enabled() -> bool {
-    true
-}
-
-impl Ask {
-    fn checked(self) -> Result<NewTunnel, Problem> {
-        let Self { name, kind, mode, targets, enabled } = self;
-        let targets = targets::checked(kind, targets)?;
-        Ok(NewTunnel { name, kind, mode, targets, enabled })
-    }
+    Ok(Items::all(desk.store.tunnel_entries(&asset).await?))
 }
 
 pub(super) async fn create(
     State(desk): State<Desk>,
     caller: Caller,
     Path(asset): Path<AssetId>,
-    Body(ask): Body<Ask>,
+    Body(body): Body<ConfigBody>,
 ) -> Result<(StatusCode, Json<TunnelView>), Problem> {
-    let new = ask.checked()?;
+    let new = body.checked()?;
     let written = desk.store.create_tunnel(&caller.by, &asset, &new, Now::read()).await?;
     Ok((StatusCode::CREATED, Json(written.value.into())))
 }
@@ -200,11 +179,13 @@ pub(super) async fn update(
     State(desk): State<Desk>,
     caller: Caller,
     Path((asset, tunnel)): Path<(AssetId, TunnelId)>,
-    Body(ask): Body<Ask>,
+    IfMatch(expected): IfMatch,
+    Body(body): Body<ConfigBody>,
 ) -> Result<Json<TunnelView>, Problem> {
-    let new = ask.checked()?;
+    let new = body.checked()?;
     let now = Now::read();
-    let written = desk.store.update_tunnel(&caller.by, &asset, &tunnel, &new, now).await?;
+    let written =
+        desk.store.update_tunnel(&caller.by, &asset, &tunnel, expected, &new, now).await?;
     desk.settled(written.revision).await;
     Ok(Json(written.value.into()))
 }
@@ -218,4 +199,23 @@ pub(super) async fn delete(
     let written = desk.store.delete_tunnel(&caller.by, &asset, &tunnel, Now::read()).await?;
     desk.settled(written.revision).await;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// `POST /assets/{asset}/tunnels/{tunnel}/confirm`: the operator agrees to where it leads.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Seen {
+    /// What is confirmed is what was seen: written since, it is refused.
+    revision: Revision,
+}
+
+pub(super) async fn confirm(
+    State(desk): State<Desk>,
+    caller: Caller,
+    Path((asset, tunnel)): Path<(AssetId, TunnelId)>,
+    Body(Seen { revision }): Body<Seen>,
+) -> Result<Json<TunnelView>, Problem> {
+    let now = Now::read();
+    let written = desk.store.confirm_tunnel(&caller.by, &asset, &tunnel, revision, now).await?;
+    Ok(Json(written.value.into()))
 }

@@ -107,7 +107,9 @@ fn peer_of(object: &Object) -> Option<PeerId> {
         | Object::Case(_)
         | Object::Asset(_)
         | Object::Machine(_)
-        | Object::Tunnel(_) => None,
+        | Object::Tunnel(_)
+        | Object::Facility(_)
+        | Object::Model(_) => None,
     }
 }
 

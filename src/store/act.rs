@@ -135,13 +135,12 @@ impl Allowed {
 
     /// Allowed by policy, but the object is another tenant's: refused like one that is not there.
     pub(super) async fn not_found(self) -> WriteError {
-        let denial = Denial { reason: Reason::NotFound, visible: false };
-        refuse(self.act, self.entry, self.refused, denial).await
+        self.refused(Denial { reason: Reason::NotFound, visible: false }).await
     }
 
-    /// Allowed in general, but not this: refused and recorded like any refusal.
-    pub(super) async fn refused(self, reason: Reason) -> WriteError {
-        refuse(self.act, self.entry, self.refused, Denial { reason, visible: true }).await
+    /// Allowed by itself, but not with what it would lead to.
+    pub(super) async fn refused(self, denial: Denial) -> WriteError {
+        refuse(self.act, self.entry, self.refused, denial).await
     }
 
     /// Takes it apart for who keeps the grant.

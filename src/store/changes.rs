@@ -4,7 +4,10 @@ use sqlx::SqliteConnection;
 use tokio::sync::broadcast;
 
 use super::{Store, StoreError, rows::Cells};
-use crate::ids::{AssetId, CaseId, DeviceId, MachineId, PersonId, Revision, TenantId, TunnelId};
+use crate::ids::{
+    AssetId, CaseId, DeviceId, FacilityId, MachineId, ModelId, PersonId, Revision, TenantId,
+    TunnelId,
+};
 
 /// A row, or the rows of one noun, that a decision may read.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -18,6 +21,9 @@ pub enum Object {
     Machine(MachineId),
     Device(DeviceId),
     Tunnel(TunnelId),
+    Facility(FacilityId),
+    /// The machine model, or one of its templates.
+    Model(ModelId),
 }
 
 impl Object {
@@ -30,6 +36,8 @@ impl Object {
             Self::Machine(id) => ("machine", id.as_str()),
             Self::Device(id) => ("device", id.as_str()),
             Self::Tunnel(id) => ("tunnel", id.as_str()),
+            Self::Facility(id) => ("facility", id.as_str()),
+            Self::Model(id) => ("model", id.as_str()),
         }
     }
 
@@ -42,6 +50,8 @@ impl Object {
             "machine" => Self::Machine(cells.id("id")?),
             "device" => Self::Device(cells.id("id")?),
             "tunnel" => Self::Tunnel(cells.id("id")?),
+            "facility" => Self::Facility(cells.id("id")?),
+            "model" => Self::Model(cells.id("id")?),
             other => return Err(cells.unreadable("kind", other)),
         })
     }

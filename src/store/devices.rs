@@ -1,4 +1,7 @@
 //! Edge devices: made, enrolled, paired, revoked.
+//!
+//! What always holds: a device that is not `multi` serves one asset at most; the database holds that
+//! too.
 
 use std::time::Duration;
 
@@ -9,16 +12,17 @@ use sqlx::SqliteConnection;
 use super::{
     By, Conflict, Object, Store, StoreError, Subject, WriteError, Written,
     act::{Act, Allowed, Ask},
+    decommission,
     rows::Cells,
 };
 use crate::{
     audit::{Actor, Entry, Event},
-    authz::Action,
+    authz::{Action, Denial, Reason},
     clock::{Now, Wall},
     ids::{AssetId, DeviceId, KeyDigest, TenantId},
-    machines::{Asset, Device},
+    machines::{Asset, Device, DeviceState},
     secret::{Secret, SecretText},
-    tenancy::Permission,
+    tenancy::{Permission, Side},
 };
 
 /// How long an enrolment token may be spent.
@@ -32,6 +36,19 @@ pub struct NewDevice {
     /// Chosen by the gateway where none is given.
     pub id: Option<DeviceId>,
     pub name: String,
+    /// Whether it may serve several assets.
+    pub multi: bool,
+}
+
+/// A device with what is kept beside it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeviceEntry {
+    pub device: Device,
+    /// Whether it may serve several assets.
+    pub multi: bool,
+    pub state: DeviceState,
+    /// The assets that it is paired with.
+    pub assets: Vec<AssetId>,
 }
 
 /// A one-time token, shown once; the store keeps its digest.
@@ -83,7 +100,7 @@ impl Store {
             return Err(Conflict::Exists(format!("a device {id}")).into());
         }
         let device = Device { id, owner, name: new.name.clone(), key: None, active: true };
-        insert_device(allowed.rows(), &device).await?;
+        insert_device(allowed.rows(), &device, new.multi).await?;
         told(&mut allowed, &device, Event::DeviceCreated);
         Ok(allowed.written(device).await?)
     }
@@ -180,6 +197,9 @@ impl Store {
 
     /// Pairs a device with an asset, in place of the one before; with none: unpairs.
     ///
+    /// INF: a device is its owner's to pair and to take away (domain.md E, the newer rule of
+    /// decommissioning); whoever runs the machine has its switches.
+    ///
     /// # Errors
     ///
     /// [`WriteError`].
@@ -197,31 +217,21 @@ impl Store {
         let Some(mut asset) = allowed.facts.asset.clone() else {
             return Err(allowed.not_found().await);
         };
+        if let Some(before) = asset.device.clone()
+            && own(&mut allowed, &before).await?.is_none()
+        {
+            return Err(allowed.refused(Denial { reason: Reason::NotOwner, visible: true }).await);
+        }
         if let Some(wanted) = device {
             // One's own devices alone: another tenant's is not known to be there.
-            match own(&mut allowed, wanted).await? {
-                None => return Err(allowed.not_found().await),
-                Some(device) if !device.active => {
-                    return Err(Conflict::Invalid("the device was revoked").into());
-                }
-                Some(_) => {}
-            }
+            let Some(found) = own(&mut allowed, wanted).await? else {
+                return Err(allowed.not_found().await);
+            };
+            fit(allowed.rows(), &found, &asset.id).await?;
+            onboarded(&mut allowed).await?;
         }
         let before = std::mem::replace(&mut asset.device, device.cloned());
-        sqlx::query("UPDATE assets SET device = $2 WHERE id = $1")
-            .bind(asset.id.as_str())
-            .bind(device.map(DeviceId::as_str))
-            .execute(allowed.rows())
-            .await?;
-        allowed.touch(Object::Asset(asset.id.clone()));
-        for touched in before.iter().chain(device) {
-            allowed.touch(Object::Device(touched.clone()));
-        }
-        let event = if device.is_some() { Event::DevicePaired } else { Event::DeviceUnpaired };
-        allowed.tell(event, |entry| {
-            entry.old = before.as_ref().map(ToString::to_string);
-            entry.new = device.map(ToString::to_string);
-        });
+        put(&mut allowed, &asset.id, before.as_ref(), device).await?;
         Ok(allowed.written(asset).await?)
     }
 
@@ -235,21 +245,128 @@ impl Store {
         device_of(&mut reading, device).await
     }
 
-    /// A tenant's devices.
+    /// A tenant's devices, each with the assets that it serves.
     ///
     /// # Errors
     ///
     /// [`StoreError`].
-    pub async fn devices(&self, owner: &TenantId) -> Result<Vec<Device>, StoreError> {
+    pub async fn devices(&self, owner: &TenantId) -> Result<Vec<DeviceEntry>, StoreError> {
         let mut reading = self.reading().await?;
         let rows = sqlx::query(
-            "SELECT id, owner, name, key_digest, active FROM devices WHERE owner = $1 ORDER BY id",
+            "SELECT d.id, d.owner, d.name, d.key_digest, d.active, d.multi, a.id AS asset, \
+                    (SELECT COUNT(*) FROM decommissions o \
+                     WHERE o.device = d.id AND o.ended_at IS NULL) AS resetting \
+             FROM devices d LEFT JOIN assets a ON a.device = d.id \
+             WHERE d.owner = $1 ORDER BY d.id, a.id",
         )
         .bind(owner.as_str())
         .fetch_all(&mut *reading)
         .await?;
-        rows.iter().map(|row| device_in(&Cells::of("devices", row))).collect()
+        let mut entries: Vec<DeviceEntry> = Vec::new();
+        for row in &rows {
+            let cells = Cells::of("devices", row);
+            let (device, asset) = (device_in(&cells)?, cells.id_or_none("asset")?);
+            match entries.last_mut() {
+                Some(last) if last.device.id == device.id => last.assets.extend(asset),
+                Some(_) | None => entries.push(DeviceEntry {
+                    state: state(cells.flag("resetting")?, asset.is_some()),
+                    device,
+                    multi: cells.flag("multi")?,
+                    assets: asset.into_iter().collect(),
+                }),
+            }
+        }
+        Ok(entries)
     }
+}
+
+fn state(resetting: bool, paired: bool) -> DeviceState {
+    match (resetting, paired) {
+        (true, _) => DeviceState::Resetting,
+        (false, true) => DeviceState::Paired,
+        (false, false) => DeviceState::Unpaired,
+    }
+}
+
+/// Whether a device may be paired with `asset`: let in, not on its way back to its owner, and of no
+/// other asset unless it serves several.
+async fn fit(
+    conn: &mut SqliteConnection,
+    device: &Device,
+    asset: &AssetId,
+) -> Result<(), WriteError> {
+    if !device.active {
+        return Err(Conflict::Invalid("the device was revoked").into());
+    }
+    if decommission::is_open(conn, &device.id).await? {
+        return Err(Conflict::InUse("the device is being decommissioned: wait until it is").into());
+    }
+    let other = sqlx::query("SELECT id FROM assets WHERE device = $1 AND id <> $2 LIMIT 1")
+        .bind(device.id.as_str())
+        .bind(asset.as_str())
+        .fetch_optional(&mut *conn)
+        .await?;
+    if other.is_some() && !is_multi(conn, &device.id).await? {
+        let served = "the device serves another asset: unpair it there, or make one that serves \
+                      several";
+        return Err(Conflict::InUse(served).into());
+    }
+    Ok(())
+}
+
+/// Refuses a provider's pairing for a customer that is not on board yet (domain.md E).
+async fn onboarded(allowed: &mut Allowed) -> Result<(), WriteError> {
+    let Some(machine) = allowed.facts.machine.clone() else { return Ok(()) };
+    if allowed.grant.side() != Some(Side::Provider) {
+        return Ok(());
+    }
+    let waits =
+        sqlx::query("SELECT 1 FROM customers WHERE provider = $1 AND id = $2 AND tenant IS NULL")
+            .bind(machine.provider.as_str())
+            .bind(machine.customer.as_str())
+            .fetch_optional(allowed.rows())
+            .await?;
+    match waits {
+        Some(_) => Err(Conflict::NotOnboarded.into()),
+        None => Ok(()),
+    }
+}
+
+pub(super) async fn is_multi(
+    conn: &mut SqliteConnection,
+    device: &DeviceId,
+) -> Result<bool, StoreError> {
+    let row = sqlx::query("SELECT multi FROM devices WHERE id = $1")
+        .bind(device.as_str())
+        .fetch_optional(conn)
+        .await?;
+    row.map_or(Ok(false), |row| Cells::of("devices", &row).flag("multi"))
+}
+
+/// Writes which device an asset is paired with, and has it recorded.
+pub(super) async fn put(
+    allowed: &mut Allowed,
+    asset: &AssetId,
+    before: Option<&DeviceId>,
+    after: Option<&DeviceId>,
+) -> Result<(), StoreError> {
+    sqlx::query("UPDATE assets SET device = $2 WHERE id = $1")
+        .bind(asset.as_str())
+        .bind(after.map(DeviceId::as_str))
+        .execute(allowed.rows())
+        .await?;
+    allowed.touch(Object::Asset(asset.clone()));
+    for touched in before.into_iter().chain(after) {
+        allowed.touch(Object::Device(touched.clone()));
+    }
+    let event = if after.is_some() { Event::DevicePaired } else { Event::DeviceUnpaired };
+    let (asset, old, new) = (asset.clone(), before.cloned(), after.cloned());
+    allowed.tell(event, |entry| {
+        entry.asset = Some(asset);
+        entry.old = old.map(|device| device.to_string());
+        entry.new = new.map(|device| device.to_string());
+    });
+    Ok(())
 }
 
 impl Store {
@@ -332,7 +449,10 @@ async fn key_free(
 }
 
 /// The device, if the tenant of who asks owns it.
-async fn own(allowed: &mut Allowed, device: &DeviceId) -> Result<Option<Device>, StoreError> {
+pub(super) async fn own(
+    allowed: &mut Allowed,
+    device: &DeviceId,
+) -> Result<Option<Device>, StoreError> {
     let found = device_of(allowed.rows(), device).await?;
     Ok(found.filter(|one| Some(&one.owner) == allowed.tenant()))
 }
@@ -358,22 +478,28 @@ fn device_told(act: &mut Act, device: &Device, event: Event, now: Now) {
 pub(super) async fn insert_device(
     conn: &mut SqliteConnection,
     device: &Device,
+    multi: bool,
 ) -> Result<(), StoreError> {
     sqlx::query(
-        "INSERT INTO devices (id, owner, name, key_digest, active) VALUES ($1, $2, $3, $4, $5)",
+        "INSERT INTO devices (id, owner, name, key_digest, active, multi) \
+         VALUES ($1, $2, $3, $4, $5, $6)",
     )
     .bind(device.id.as_str())
     .bind(device.owner.as_str())
     .bind(&device.name)
     .bind(device.key.map(|key| key.to_string()))
     .bind(i64::from(device.active))
+    .bind(i64::from(multi))
     .execute(conn)
     .await?;
     Ok(())
 }
 
 /// Writes what may change of a device.
-async fn write_device(conn: &mut SqliteConnection, device: &Device) -> Result<(), StoreError> {
+pub(super) async fn write_device(
+    conn: &mut SqliteConnection,
+    device: &Device,
+) -> Result<(), StoreError> {
     sqlx::query("UPDATE devices SET name = $2, key_digest = $3, active = $4 WHERE id = $1")
         .bind(device.id.as_str())
         .bind(&device.name)

@@ -2,7 +2,10 @@
 
 use std::{io, path::PathBuf};
 
-use crate::{authz::Denial, secret::NoRandomness, tenancy::Permission};
+use crate::{
+    authz::Denial, ids::Revision, machines::UnsoundConfig, secret::NoRandomness,
+    tenancy::Permission,
+};
 
 /// The store could not do it; nothing was changed.
 #[derive(Debug, thiserror::Error)]
@@ -75,6 +78,16 @@ pub enum Conflict {
     Limit(&'static str),
     #[error("{0}")]
     Invalid(&'static str),
+    #[error("the customer is not on board yet: it accepts its invitation first")]
+    NotOnboarded,
+    /// Something else stands on it.
+    #[error("{0}")]
+    InUse(&'static str),
+    #[error(transparent)]
+    Unsound(#[from] UnsoundConfig),
+    /// Somebody else wrote it since it was read.
+    #[error("it was changed meanwhile (revision {found}, not {expected}): look at it again")]
+    Stale { expected: Revision, found: Revision },
 }
 
 impl From<sqlx::Error> for StoreError {

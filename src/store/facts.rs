@@ -3,15 +3,15 @@
 use sqlx::SqliteConnection;
 
 use super::{
-    Store, StoreError, assignments, cases, devices, machines, people, rows::Cells, tenants,
-    tunnels, widen,
+    Store, StoreError, TunnelEntry, assets, assignments, cases, decommission, devices, machines,
+    people, rows::Cells, tenants, tunnels,
 };
 use crate::{
     authz::{Action, Assignee, Decision, DeviceFacts, Facts, LimitFacts, Request, decide},
     cases::{Case, Kind},
     clock::Wall,
     ids::{AssetId, CaseId, MachineId, Name, PersonId, Revision, SessionId, TenantId, TunnelId},
-    machines::{Asset, CustomerMachine, Link, Tunnel},
+    machines::{Asset, CustomerMachine, Link},
     tenancy::{Person, Settings},
 };
 
@@ -121,18 +121,19 @@ pub(super) async fn load(
     facts.machine = machine(conn, subject, &facts).await?;
     tenants(conn, &mut facts).await?;
     if let Some(key) = &subject.tunnel {
-        facts.tunnel = tunnel(conn, key, facts.asset.as_ref()).await?;
+        let found = tunnel(conn, key, facts.asset.as_ref()).await?;
+        facts.unconfirmed = unconfirmed(conn, subject, found.as_ref()).await?;
+        facts.tunnel = found.map(|entry| entry.tunnel);
     }
     let paired = facts.asset.as_ref().and_then(|asset| asset.device.clone());
-    if let Some(paired) = paired {
+    if let Some(paired) = paired
+        && !(subject.tunnel.is_some() && decommission::is_open(conn, &paired).await?)
+    {
         let device = devices::device_of(conn, &paired).await?;
         facts.device = device.map(|device| {
             let presence = store.0.presence.presence(&device.id);
             DeviceFacts { device, presence }
         });
-    }
-    if let (Some(person), Some(case)) = (&facts.person, &facts.case) {
-        facts.widened = widen::widened(conn, person, case).await?;
     }
     if let Some(assignee) = &subject.assignee {
         facts.assignee = whom(conn, assignee).await?;
@@ -206,11 +207,24 @@ async fn tunnel(
     conn: &mut SqliteConnection,
     key: &TunnelKey,
     asset: Option<&Asset>,
-) -> Result<Option<Tunnel>, StoreError> {
+) -> Result<Option<TunnelEntry>, StoreError> {
     match (key, asset) {
         (TunnelKey::Id(id), _) => tunnels::tunnel_of(conn, id).await,
-        (TunnelKey::Name(name), Some(asset)) => tunnels::tunnel_named(conn, &asset.id, name).await,
+        (TunnelKey::Name(name), Some(asset)) => tunnels::entry_named(conn, &asset.id, name).await,
         (TunnelKey::Name(_), None) => Ok(None),
+    }
+}
+
+/// Whether the operator wants to confirm where the tunnel leads, and has not. A session that runs
+/// keeps the targets it was granted for, whatever was written since (domain.md D.2).
+async fn unconfirmed(
+    conn: &mut SqliteConnection,
+    subject: &Subject,
+    tunnel: Option<&TunnelEntry>,
+) -> Result<bool, StoreError> {
+    match tunnel.filter(|entry| !entry.confirmed && subject.session.is_none()) {
+        Some(entry) => assets::confirms_targets(conn, &entry.tunnel.asset).await,
+        None => Ok(false),
     }
 }
 

@@ -5,7 +5,9 @@ use sqlx::SqliteConnection;
 use super::{
     By, Conflict, Object, Store, StoreError, Subject, SwitchAsk, Switched, WriteError, Written,
     act::{Allowed, Ask},
+    assets,
     cases::{switch_told, wanted},
+    facilities, inherit,
     rows::Cells,
 };
 use crate::{
@@ -110,6 +112,7 @@ impl Store {
         let Some(operator) = allowed.tenant().cloned() else {
             return Err(allowed.not_found().await);
         };
+        facilities::known(allowed.rows(), &operator, new.facility.as_ref()).await?;
         let id = match &new.id {
             Some(id) => id.clone(),
             None => super::fresh_id()?,
@@ -128,6 +131,7 @@ impl Store {
             device: None,
         };
         insert_asset(allowed.rows(), &asset).await?;
+        assets::stamp(allowed.rows(), &asset.id).await?;
         allowed.touch(Object::Asset(asset.id.clone()));
         allowed.tell(Event::AssetCreated, |entry| {
             entry.object = Some(format!("asset/{}", asset.id));
@@ -165,6 +169,11 @@ impl Store {
         let link = if linked { Link::Linked { asset: asset.clone() } } else { Link::New };
         let old = std::mem::replace(&mut found.link, link);
         write_link(allowed.rows(), &found).await?;
+        if linked {
+            inherit::linked(&mut allowed, machine, &asset).await?;
+        } else {
+            inherit::unlinked(&mut allowed, &found.provider, &asset).await?;
+        }
         allowed.touch(Object::Machine(machine.clone()));
         allowed.touch(Object::Asset(asset.clone()));
         allowed.tell(Event::LinkChanged, |entry| {
@@ -304,7 +313,7 @@ fn link_parts(link: &Link) -> (&'static str, Option<&AssetId>) {
     }
 }
 
-fn asset_in(cells: &Cells<'_>) -> Result<Asset, StoreError> {
+pub(super) fn asset_in(cells: &Cells<'_>) -> Result<Asset, StoreError> {
     Ok(Asset {
         id: cells.id("id")?,
         operator: cells.id("operator")?,

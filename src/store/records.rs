@@ -2,14 +2,14 @@
 
 use std::path::Path;
 
-use sqlx::{Connection, SqliteConnection};
+use sqlx::{Connection, SqliteConnection, sqlite::SqliteRow};
 
-use super::{Listed, Page, Store, StoreError, Subject, open, people::person_of, rows::Cells};
+use super::{Listed, Page, Store, StoreError, Subject, open, rows::Cells};
 use crate::{
     audit::{Entry, Event, Fault, Head, Row, Summary, Verifier},
     authz::Action,
     clock::Now,
-    ids::{CaseId, PersonId, SessionId},
+    ids::{AssetId, CaseId, PersonId, SessionId, TenantId},
 };
 
 /// Rows that verifying holds at once.
@@ -91,13 +91,7 @@ impl Store {
             return Ok(None);
         }
         let filter = RecordFilter { case: Some(case.clone()), session: None };
-        let mut found = listed(&mut reading, &filter, page).await?;
-        let person = person_of(&mut reading, who).await?;
-        let tenant = person.as_ref().map(|person| person.tenant.as_str());
-        found.items.retain(|row| {
-            row.tenant.as_deref() == tenant || !row.event().is_some_and(Event::is_of_one_company)
-        });
-        Ok(Some(found))
+        listed(&mut reading, &filter, page).await.map(Some)
     }
 
     /// Walks the whole chain.
@@ -221,11 +215,40 @@ async fn listed(
     .bind(i64::try_from(page.size()).unwrap_or(1))
     .fetch_all(conn)
     .await?;
+    listed_in(&rows, page)
+}
+
+fn listed_in(rows: &[SqliteRow], page: &Page) -> Result<Listed<Row>, StoreError> {
     let items: Vec<Row> =
         rows.iter().map(|row| row_in(&Cells::of("records", row))).collect::<Result<_, _>>()?;
     let full = items.len() == page.size();
     let next = items.last().filter(|_| full).map(|last| last.seq.to_string());
     Ok(Listed { items, next })
+}
+
+/// What was done of `events` on an asset; by people of one company, where one is given.
+pub(super) async fn of_asset(
+    conn: &mut SqliteConnection,
+    asset: &AssetId,
+    events: &[Event],
+    by: Option<&TenantId>,
+    page: &Page,
+) -> Result<Listed<Row>, StoreError> {
+    let after = page.after.as_ref().map_or(0, |after| after.parse().unwrap_or(i64::MAX));
+    let codes = events.iter().fold(",".to_owned(), |codes, event| codes + event.code() + ",");
+    let rows = sqlx::query(
+        "SELECT * FROM records WHERE asset = $1 AND seq > $2 AND done = 1 \
+                               AND ($3 = '' OR tenant = $3) AND $4 LIKE '%,' || event || ',%' \
+         ORDER BY seq LIMIT $5",
+    )
+    .bind(asset.as_str())
+    .bind(after)
+    .bind(by.map_or("", |tenant| tenant.as_str()))
+    .bind(codes)
+    .bind(i64::try_from(page.size()).unwrap_or(1))
+    .fetch_all(conn)
+    .await?;
+    listed_in(&rows, page)
 }
 
 /// Walks the chain as the transaction sees it, in the order of its numbers.

@@ -6,7 +6,9 @@ use super::{
     assignments::insert_assignment,
     cases::{insert_case, number_from, number_in},
     devices::insert_device,
+    facilities::insert_facility,
     machines::{insert_asset, insert_machine},
+    models::{insert_model, insert_template},
     people::{insert_person, insert_tenant},
     rows::Cells,
     tunnels::insert_tunnel,
@@ -15,8 +17,8 @@ use crate::{
     audit::Event,
     cases::Case,
     clock::Now,
-    ids::GatewayId,
-    machines::{Asset, CustomerMachine, Device, Tunnel},
+    ids::{GatewayId, Revision},
+    machines::{Asset, CustomerMachine, Device, Facility, Model, Template, Tunnel},
     secret::SecretText,
     tenancy::{Assignment, Person, Tenant},
 };
@@ -36,6 +38,11 @@ pub struct Seed {
     pub people: Vec<SeedPerson>,
     pub assignments: Vec<Assignment>,
     pub devices: Vec<Device>,
+    /// Those that assets name and that are not here are called by their ids.
+    pub facilities: Vec<Facility>,
+    /// No machine is of one yet.
+    pub models: Vec<Model>,
+    pub templates: Vec<Template>,
     pub assets: Vec<Asset>,
     pub machines: Vec<CustomerMachine>,
     pub tunnels: Vec<Tunnel>,
@@ -90,9 +97,24 @@ async fn companies(act: &mut Act, seed: &Seed) -> Result<(), StoreError> {
 
 async fn machines(act: &mut Act, seed: &Seed) -> Result<(), StoreError> {
     for device in &seed.devices {
-        insert_device(act.rows(), device).await?;
+        let of = |asset: &&Asset| asset.device.as_ref() == Some(&device.id);
+        let multi = seed.assets.iter().filter(of).count() > 1;
+        insert_device(act.rows(), device, multi).await?;
+    }
+    for facility in &seed.facilities {
+        insert_facility(act.rows(), facility).await?;
+    }
+    for model in &seed.models {
+        insert_model(act.rows(), model, Revision::default()).await?;
+    }
+    for template in &seed.templates {
+        insert_template(act.rows(), template, Revision::default()).await?;
     }
     for asset in &seed.assets {
+        if let Some(id) = asset.facility.clone() {
+            let (operator, name) = (asset.operator.clone(), id.to_string());
+            insert_facility(act.rows(), &Facility { id, operator, name }).await?;
+        }
         insert_asset(act.rows(), asset).await?;
     }
     for machine in &seed.machines {

@@ -7,7 +7,6 @@ use sqlx::SqliteConnection;
 use super::{
     By, Conflict, Listed, Page, Store, StoreError, Subject, TunnelKey, WriteError,
     act::{Act, Ask, by_gateway},
-    efforts,
     people::person_of,
     rows::{Cells, code, kept},
 };
@@ -465,7 +464,7 @@ async fn end(act: &mut Act, row: &SessionRow, ended: &Ended) -> Result<(), Store
     entry.new =
         Some(format!("{} {} up={} down={}", row.person, row.tunnel_name, ended.up, ended.down));
     act.tell(of_session(entry, row));
-    efforts::session_over(act, row, ended.at).await
+    Ok(())
 }
 
 /// A channel that is over, as its session's person made it.

@@ -1,8 +1,9 @@
 //! The store against real files, each in a directory of its own.
 
-mod around;
+mod assets;
+mod decommission;
 mod devices;
-mod groups;
+mod models;
 mod opening;
 mod records;
 mod sessions;
@@ -19,24 +20,17 @@ use tempfile::TempDir;
 use super::*;
 use crate::{
     audit::Row,
-    authz::{Presence, PresenceOf},
+    authz::{Action, Decision, Presence, PresenceOf, Request, decide},
     cases::{Case, Kind, State, Switch},
     clock::{Now, Wall},
     ids::{DeviceId, GatewayId, KeyDigest, Revision},
     machines::{
-        Asset, CustomerMachine, Device, Hosts, Link, Mode, Ports, Proto, Target, Tunnel, TunnelKind,
+        Asset, CustomerMachine, Device, Hosts, Link, Mode, Ports, Proto, Target, Tunnel,
+        TunnelConfig, TunnelKind,
     },
     secret::SecretText,
     tenancy::{Assignment, Person, Role, Scope, Tenant, TenantRole},
 };
-
-impl Store {
-    /// Rows from outside, for the tests of other rooms.
-    pub(crate) async fn plant(&self, sql: String) {
-        let mut conn = self.0.writer.acquire().await.unwrap();
-        sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&mut *conn).await.unwrap();
-    }
-}
 
 /// Devices that are away.
 #[derive(Debug, Default)]
@@ -122,7 +116,7 @@ fn refusal<T: std::fmt::Debug>(result: Result<T, WriteError>) -> &'static str {
     }
 }
 
-const PEOPLE: [(&str, &str, Role); 8] = [
+const PEOPLE: [(&str, &str, Role); 9] = [
     ("tessa", "op", Role::TenantAdmin),
     ("milo", "op", Role::MachineOperator),
     ("wanda", "op", Role::WorkshopManager),
@@ -131,6 +125,7 @@ const PEOPLE: [(&str, &str, Role); 8] = [
     ("lara", "sp", Role::FirstLevelSupport),
     ("stella", "sp", Role::ServiceTechnician),
     ("clara", "sp", Role::CustomerDataManager),
+    ("marc", "sp", Role::MasterDataManager),
 ];
 
 fn seed() -> Seed {

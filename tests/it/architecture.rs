@@ -56,20 +56,7 @@ const PLAN: &[(&str, &[&str])] = &[
     ("authz", &["ids", "clock", "tenancy", "machines", "cases", "audit"]),
     (
         "store",
-        &[
-            "ids",
-            "secret",
-            "clock",
-            "tenancy",
-            "machines",
-            "cases",
-            "groups",
-            "workspaces",
-            "visibility",
-            "audit",
-            "token",
-            "authz",
-        ],
+        &["ids", "secret", "clock", "tenancy", "machines", "cases", "audit", "token", "authz"],
     ),
     // 4 processes and the session machine
     (
@@ -162,9 +149,6 @@ const PLAN: &[(&str, &[&str])] = &[
             "tenancy",
             "machines",
             "cases",
-            "groups",
-            "workspaces",
-            "visibility",
             "audit",
             "authz",
             "store",

@@ -61,7 +61,7 @@ fn each_action_of_the_schema_has_one_permit() {
         .flat_map(|(names, _)| names.split(','))
         .map(|name| name.trim().trim_matches('"'));
     let actions: Vec<&str> = actions.collect();
-    assert_eq!(actions.len(), 52);
+    assert_eq!(actions.len(), 54);
     for action in actions {
         assert_eq!(count(action), 1, "{action}");
     }

@@ -9,8 +9,9 @@ use crate::{
     broker::{Opened, Options, Refusal},
     cases::{State, Switch},
     clock::Now,
+    machines::{DeviceState, Ports, TunnelConfig},
     session::tests::desk::{OFF, id},
-    store::SwitchAsk,
+    store::{AssetChange, SwitchAsk},
 };
 
 /// A world with one live session on press 1.
@@ -93,6 +94,48 @@ async fn unpairing_the_device_ends_the_session() {
     assert!(world.settled(unpaired.unwrap().revision).await.confirmed);
     assert_eq!(ana.ended().await, EndCause::EdgeUnpaired);
     assert!(is_reset(&mut leg).await);
+}
+
+/// E3: the sessions end first; only then is the device unpaired and its key void.
+#[tokio::test]
+async fn decommissioning_the_device_ends_the_session_before_anything_else() {
+    let (world, _agent, mut ana, opened, mut leg) = live().await;
+    let (olaf, press) = (by("olaf"), id("press-1"));
+    let begun = world.store.begin_decommission(&olaf, &press, Now::read()).await.unwrap();
+    assert!(world.settled(begun.revision).await.confirmed);
+    assert_eq!(ana.ended().await, EndCause::EdgeUnpaired);
+    assert!(is_reset(&mut leg).await);
+    world.broker.drain(Duration::ZERO).await;
+    let done = world.store.finish_decommission(&begun.value, Now::read()).await.unwrap().value;
+    assert_eq!((done.state, done.sessions), (DeviceState::Unpaired, 0));
+    let ends = world.ends_on_disk(&opened.session).await;
+    assert_eq!(ends.last().unwrap(), "session_ended edge_unpaired");
+}
+
+#[tokio::test]
+async fn taking_the_asset_out_of_service_ends_the_session() {
+    let (world, _agent, mut ana, _, mut leg) = live().await;
+    let (olaf, press) = (by("olaf"), id("press-1"));
+    let off = world.store.set_asset_active(&olaf, &press, false, Now::read()).await;
+    assert!(world.settled(off.unwrap().revision).await.confirmed);
+    assert_eq!(ana.ended().await, EndCause::AssetDeactivated);
+    assert!(is_reset(&mut leg).await);
+}
+
+/// domain.md D.2: running sessions keep the parameters they started with.
+#[tokio::test]
+async fn a_target_that_is_changed_and_not_confirmed_leaves_a_running_session_alone() {
+    let (world, _agent, _ana, _, mut leg) = live().await;
+    let (press, now) = (id("press-1"), Now::read());
+    let asks = AssetChange { confirm_targets: Some(true), ..AssetChange::default() };
+    world.store.change_asset(&by("olaf"), &press, None, &asks, now).await.unwrap();
+    let mut config = TunnelConfig::from(&world.store.tunnels(&press).await.unwrap()[0]);
+    config.targets[0].ports = Ports { first: 503, last: 503 };
+    let tunnel = id("t-1");
+    let written = world.store.update_tunnel(&by("ana"), &press, &tunnel, None, &config, now).await;
+    let settled = world.settled(written.unwrap().revision).await;
+    assert_eq!((settled.confirmed, settled.sessions_ended), (true, 0));
+    ping(&mut leg).await;
 }
 
 #[tokio::test]

@@ -25,14 +25,12 @@ const NOT_ABOUT_AN_OBJECT: &[(&str, &str)] = &[
     ("POST", "/api/v1/assets"),
     ("GET", "/api/v1/devices"),
     ("POST", "/api/v1/devices"),
+    ("GET", "/api/v1/facilities"),
+    ("POST", "/api/v1/facilities"),
+    ("GET", "/api/v1/machine-models"),
+    ("POST", "/api/v1/machine-models"),
     ("GET", "/api/v1/users"),
     ("POST", "/api/v1/users"),
-    ("GET", "/api/v1/groups"),
-    ("POST", "/api/v1/groups"),
-    ("GET", "/api/v1/group-duties"),
-    ("GET", "/api/v1/workspaces"),
-    ("GET", "/api/v1/organisations"),
-    ("POST", "/api/v1/organisations"),
 ];
 
 /// Words of which the stranger must see none.
@@ -46,25 +44,10 @@ const FOREIGN: &[&str] = &[
     "tina",
     "op.example",
     "P-0007",
-    "Desk of",
-    "Floor of",
-    "Line of",
+    "p-700",
+    "P-700",
+    "hall-2",
 ];
-
-/// What stands around the operator's cases: a group with milo as dispatcher, a workspace of wanda's
-/// with CASE-1 in it, an organisation of milo's that wanda answers for.
-const AROUND: &str = "
-    INSERT INTO resource_groups VALUES ('desk', 'op', 'Desk of op', NULL, '{}');
-    INSERT INTO group_duties VALUES ('milo', 'dispatch');
-    INSERT INTO workspaces VALUES ('floor', 'op', 'Floor of op');
-    INSERT INTO workspace_members VALUES ('floor', 'wanda', 'administrator', '[]');
-    INSERT INTO workspace_members VALUES ('floor', 'emil', 'staff', '[]');
-    INSERT INTO workspace_cases VALUES ('CASE-1', 'op', 'floor');
-    INSERT INTO case_roles VALUES ('floor-viewer', 'floor', 'Watcher', '[\"read\"]');
-    INSERT INTO organisations VALUES ('line', 'op', 'Line of op', 'own_only', 0, 0, 0, 0, NULL);
-    INSERT INTO organisation_members VALUES ('line', 'milo', 'own_only');
-    INSERT INTO organisation_approvers VALUES ('line', 'wanda');
-";
 
 /// Who is right for a route, and what they send.
 fn right(route: &Route) -> (&'static str, Value) {
@@ -89,6 +72,24 @@ fn right(route: &Route) -> (&'static str, Value) {
         ("POST", "/api/v1/cases/{case}/explain") => ("stan", json!({ "tunnel": "plc" })),
         ("GET" | "DELETE", path) if path.starts_with("/api/v1/sessions") => ("stan", Value::Null),
         ("POST", "/api/v1/assets") => ("wanda", json!({ "name": "Mixer", "serial": "M-1" })),
+        ("PATCH", "/api/v1/assets/{asset}") => ("wanda", json!({ "facility": "hall-2" })),
+        ("PUT", "/api/v1/assets/{asset}/active") => ("wanda", json!({ "active": false })),
+        ("POST", "/api/v1/assets/{asset}/tunnels/{tunnel}/confirm") => {
+            ("wanda", json!({ "revision": 0 }))
+        }
+        ("POST" | "PATCH", path) if path.starts_with("/api/v1/facilities") => {
+            ("wanda", json!({ "name": "Hall 3" }))
+        }
+        ("POST" | "PUT", path)
+            if path.ends_with("/tunnel-templates") || path.ends_with("{template}") =>
+        {
+            ("marc", tunnel)
+        }
+        ("POST", "/api/v1/machine-models") | ("PUT", "/api/v1/machine-models/{model}") => {
+            ("marc", json!({ "name": "P 900", "brand": "Brandt" }))
+        }
+        (_, path) if path.starts_with("/api/v1/machine-models") => ("marc", Value::Null),
+        ("PUT", "/api/v1/machines/{machine}/model") => ("clara", json!({ "model": "p-700" })),
         ("PUT", "/api/v1/assets/{asset}/device") => ("wanda", json!({ "device": null })),
         ("POST", "/api/v1/assets/{asset}/tunnels")
         | ("PUT", "/api/v1/assets/{asset}/tunnels/{tunnel}") => ("wanda", tunnel),
@@ -100,34 +101,6 @@ fn right(route: &Route) -> (&'static str, Value) {
         ("PUT", "/api/v1/users/{user}/active") => ("tina", json!({ "active": false })),
         ("POST", "/api/v1/users/{user}/assignments") => {
             ("tina", json!({ "role": "workshop_manager" }))
-        }
-        ("PUT", "/api/v1/cases/{case}/group") => ("milo", json!({ "group": "desk" })),
-        ("PUT", "/api/v1/cases/{case}/efforts/{session}") => ("stan", json!({ "counts": true })),
-        ("PUT", "/api/v1/cases/{case}/participants/{user}") => {
-            ("wanda", json!({ "role": "staff" }))
-        }
-        ("PUT", "/api/v1/cases/{case}/organisation") => ("milo", json!({ "organisation": "line" })),
-        ("POST", "/api/v1/groups") => ("tina", json!({ "name": "Night shift" })),
-        ("PATCH", "/api/v1/groups/{group}") => ("tina", json!({ "name": "Late shift" })),
-        ("DELETE", "/api/v1/groups/{group}") => ("tina", Value::Null),
-        ("PUT", "/api/v1/groups/{group}/members/{user}") => ("tina", json!({ "access": "read" })),
-        ("DELETE", "/api/v1/groups/{group}/members/{user}") => ("tina", Value::Null),
-        ("PUT", "/api/v1/group-duties/{user}") => ("tina", json!({ "duties": ["dispatch"] })),
-        ("POST", "/api/v1/workspaces") => ("wanda", json!({ "name": "Presses", "case": "CASE-1" })),
-        ("PUT", "/api/v1/workspaces/{workspace}/members/{user}") => {
-            ("wanda", json!({ "user_type": "staff" }))
-        }
-        ("POST" | "PUT", path) if path.contains("case-roles") => {
-            ("wanda", json!({ "name": "Viewer", "rights": ["read"] }))
-        }
-        ("POST", "/api/v1/organisations") => {
-            ("tina", json!({ "name": "Paint shop", "domains": ["paint.example"] }))
-        }
-        ("PATCH", "/api/v1/organisations/{organisation}") => {
-            ("wanda", json!({ "setting": "view" }))
-        }
-        ("PUT", "/api/v1/organisations/{organisation}/members/{user}") => {
-            ("wanda", json!({ "sees": "organisation" }))
         }
         (_, path) if path.starts_with("/api/v1/users") => ("tina", Value::Null),
         (_, _) => ("wanda", Value::Null),
@@ -142,17 +115,13 @@ fn filled(route: &Route, session: &str) -> String {
         .replace("{asset}", "press-7")
         .replace("{tunnel}", "press-7-plc")
         .replace("{device}", "edge-7")
+        .replace("{facility}", "hall-2")
+        .replace("{model}", "p-700")
+        .replace("{template}", "p-700-cam")
+        .replace("{machine}", "machine-7")
         .replace("{user}", "emil")
         .replace("{assignment}", "emil-0")
-        .replace("{session}", session)
-        .replace("{group}", "desk")
-        .replace("{workspace}", "floor")
-        .replace("{role}", "floor-viewer")
-        .replace("{organisation}", "line");
-    let path = match route.path {
-        "/api/v1/organisations/{organisation}/members/{user}" => path.replace("emil", "milo"),
-        _ => path,
-    };
+        .replace("{session}", session);
     assert!(!path.contains('{'), "no example for {}", route.path);
     if route.path == "/api/v1/audit" { format!("{path}?case=CASE-1") } else { path }
 }
@@ -184,11 +153,6 @@ async fn world() -> (World, String) {
         by: None,
     };
     world.store.end_session(&ended).await.unwrap();
-    let effort = format!(
-        "INSERT INTO efforts VALUES ('{}', 'CASE-1', 'stan', 'sp', 1, 2, 0)",
-        requested.session
-    );
-    world.store.plant(AROUND.to_owned() + &effort).await;
     (world, requested.session.to_string())
 }
 

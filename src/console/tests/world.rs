@@ -18,7 +18,8 @@ use crate::{
     console::{delays::Delays, desk::Desk, door::Remote, hash_password, passwords, routes},
     ids::{KeyDigest, PersonId},
     machines::{
-        Asset, CustomerMachine, Device, Hosts, Link, Mode, Ports, Proto, Target, Tunnel, TunnelKind,
+        Asset, CustomerMachine, Device, Facility, Hosts, Link, Mode, Model, Ports, Proto, Target,
+        Template, Tunnel, TunnelConfig, TunnelKind,
     },
     registry::Registry,
     secret::{Secret, SecretText},
@@ -39,6 +40,8 @@ const PEOPLE: &[(&str, &str, &[Role])] = &[
     ("emil", "op", &[Role::MaintenanceEngineer]),
     ("milo", "op", &[Role::MachineOperator]),
     ("stan", "sp", &[Role::ServiceTechnician]),
+    ("marc", "sp", &[Role::MasterDataManager]),
+    ("clara", "sp", &[Role::CustomerDataManager]),
     (
         "eve",
         "other",
@@ -50,6 +53,7 @@ const PEOPLE: &[(&str, &str, &[Role])] = &[
             Role::InternalServiceCases,
             Role::FirstLevelSupport,
             Role::ServiceTechnician,
+            Role::MasterDataManager,
             Role::CustomerDataManager,
         ],
     ),
@@ -226,8 +230,33 @@ fn seed() -> Seed {
         }],
         enabled: true,
     }];
+    seed.facilities = vec![Facility {
+        id: "hall-2".parse().unwrap(),
+        operator: "op".parse().unwrap(),
+        name: "Hall 2".into(),
+    }];
+    models(&mut seed);
     seed.cases = cases();
     seed
+}
+
+/// Two models of the provider's, and a template of the first.
+fn models(seed: &mut Seed) {
+    seed.models = ["p-700", "p-800"]
+        .map(|id| Model {
+            id: id.parse().unwrap(),
+            provider: "sp".parse().unwrap(),
+            name: id.to_uppercase(),
+            brand: None,
+            technology: None,
+        })
+        .into();
+    let config = TunnelConfig::from(&seed.tunnels[0]);
+    seed.templates = vec![Template {
+        id: "p-700-cam".parse().unwrap(),
+        model: "p-700".parse().unwrap(),
+        config: TunnelConfig { name: "cam".parse().unwrap(), ..config },
+    }];
 }
 
 fn tenants() -> Vec<Tenant> {

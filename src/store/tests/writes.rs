@@ -230,7 +230,7 @@ async fn nobody_takes_over_a_key_that_is_anothers() {
 async fn tunnels_are_made_changed_and_deleted_with_a_notice_each() {
     let desk = Desk::new().await;
     let (asset, now): (AssetId, _) = (id("press-7"), Now::read());
-    let mut new = NewTunnel {
+    let mut new = TunnelConfig {
         name: id("cell"),
         kind: TunnelKind::DataLink,
         mode: Mode::Sealed,
@@ -238,17 +238,19 @@ async fn tunnels_are_made_changed_and_deleted_with_a_notice_each() {
         enabled: true,
     };
     let made = desk.store.create_tunnel(&by("stella"), &asset, &new, now).await.unwrap().value;
+    let made = made.tunnel;
     assert!(desk.store.tunnels(&asset).await.unwrap().contains(&made));
     let twice = desk.store.create_tunnel(&by("stella"), &asset, &new, now).await;
     assert!(matches!(twice, Err(WriteError::Conflict(Conflict::Exists(_)))));
     assert_eq!(refusal(desk.store.create_tunnel(&by("lara"), &asset, &new, now).await), "role");
 
     new.kind = TunnelKind::Ssc;
-    let many = desk.store.update_tunnel(&by("wanda"), &asset, &made.id, &new, now).await;
-    assert!(matches!(many, Err(WriteError::Conflict(Conflict::Invalid(_)))));
+    let many = desk.store.update_tunnel(&by("wanda"), &asset, &made.id, None, &new, now).await;
+    assert!(matches!(many, Err(WriteError::Conflict(Conflict::Unsound(_)))));
     new.targets.truncate(1);
-    let one = desk.store.update_tunnel(&by("wanda"), &asset, &made.id, &new, now).await.unwrap();
-    assert_eq!(one.value.targets, [target("plc", 502)]);
+    let one =
+        desk.store.update_tunnel(&by("wanda"), &asset, &made.id, None, &new, now).await.unwrap();
+    assert_eq!(one.value.tunnel.targets, [target("plc", 502)]);
 
     let elsewhere = desk.store.delete_tunnel(&by("wanda"), &id("mixer-2"), &made.id, now).await;
     assert_eq!(refusal(elsewhere), "not_found");
