@@ -21,6 +21,7 @@ mod fleet;
 mod gate;
 mod grammar;
 mod login;
+mod models;
 mod open;
 mod people;
 mod setup;
@@ -32,9 +33,10 @@ use std::ffi::OsString;
 use clap::Parser;
 
 pub use cli::{
-    AddAsset, AddTunnel, AddUser, AssetCommand, CarrierChoice, CaseCommand, CaseFilter, CaseKind,
-    CaseState, Cli, Command, Common, CreateCase, DeviceCommand, Local, Login, OnOff, Open,
-    RoleCommand, SwitchChange, TunnelCommand, UserCommand, Vnc,
+    AddAsset, AddUser, AssetCommand, CarrierChoice, CaseCommand, CaseFilter, CaseKind, CaseState,
+    Cli, Command, Common, CreateCase, DeviceCommand, EditAsset, EditConfig, FacilityCommand, Local,
+    Login, ModelCommand, ModelWords, NewConfig, OnOff, Open, RoleCommand, SwitchChange,
+    TemplateCommand, TunnelCommand, UserCommand, Vnc,
 };
 pub use exit::{Exit, Failure};
 pub use grammar::{Forward, ForwardTo, InvalidForward, InvalidTarget, NewTarget};
@@ -137,10 +139,10 @@ impl Here {
             Command::Cases(filter) => self.cases(filter).await?,
             Command::Case(command) => self.case(command).await?,
             Command::Assets => self.assets().await?,
-            Command::Asset(AssetCommand::Switch { asset, change }) => {
-                self.switch(&format!("/assets/{asset}"), asset.as_str(), change).await?;
-            }
-            Command::Asset(AssetCommand::Add(add)) => self.add_asset(add).await?,
+            Command::Asset(command) => self.asset(command).await?,
+            Command::Facility(command) => self.facility(command).await?,
+            Command::Model(command) => self.model(command).await?,
+            Command::Template(command) => self.template(command).await?,
             Command::Tunnel(command) => self.tunnel_config(command).await?,
             Command::User(command) => self.user(command).await?,
             Command::Tunnels { case } => self.tunnels(&case).await?,

@@ -15,8 +15,9 @@ use serde_json::Value;
 use tokio::time::timeout;
 
 pub(super) use model::{
-    AssetRow, CaseRow, Certificate, ConfigRow, DeviceRow, Enrolment, Explanation, Held, Me, Named,
-    PersonRow, SessionRow, SwitchState, Switched, Token, TunnelRow,
+    AssetRow, CaseRow, Certificate, ChangeRow, ConfigRow, DecommissionRow, DeviceRow, Enrolment,
+    Explanation, FacilityRow, Held, Me, ModelRow, Named, PersonRow, SessionRow, SwitchState,
+    Switched, Token, TunnelRow,
 };
 
 use model::Items;
@@ -126,6 +127,8 @@ pub(super) fn hint(reason: &str) -> Option<&'static str> {
             Some("ask the machine's operator to turn it on: `caseway case switch CASE on`")
         }
         "config" => Some("list the tunnels with `caseway tunnels CASE`"),
+        "not_owner" => Some("the company that owns the edge device decides that: ask it"),
+        "stale" => Some("somebody else changed it meanwhile: look at it, then try again"),
         "mode" => Some("the tunnel allows other ways in only"),
         "no_edge" => Some("pair an edge device with it: `caseway device pair ASSET DEVICE`"),
         "edge_offline" => Some("see that the edge device has power and network, then try again"),
@@ -180,6 +183,18 @@ impl Api {
         self.ask(Method::PUT, path, Some(text(body)?)).await
     }
 
+    /// As [`Self::put`], unless somebody else wrote it since it was read as `revision`.
+    pub(super) async fn replace<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        revision: u64,
+        body: &impl Serialize,
+    ) -> Result<T, ApiError> {
+        let mut request = self.request(Method::PUT, path, Some(text(body)?))?;
+        request.headers_mut().insert(header::IF_MATCH, header::HeaderValue::from(revision));
+        self.answered(request).await
+    }
+
     pub(super) async fn patch<T: DeserializeOwned>(
         &self,
         path: &str,
@@ -223,6 +238,13 @@ impl Api {
         body: Option<Bytes>,
     ) -> Result<T, ApiError> {
         let request = self.request(method, path, body)?;
+        self.answered(request).await
+    }
+
+    async fn answered<T: DeserializeOwned>(
+        &self,
+        request: Request<Full<Bytes>>,
+    ) -> Result<T, ApiError> {
         let answered = timeout(ANSWER_TIME_MAX, self.exchange(request)).await;
         let (status, body) = answered.map_err(|_| ApiError::TimedOut)??;
         if !status.is_success() {

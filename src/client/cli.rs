@@ -1,12 +1,17 @@
 //! The command line, as typed.
 
 mod admin;
+mod machines;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub use admin::{AddAsset, AddTunnel, AddUser, RoleCommand, TunnelCommand, UserCommand};
+pub use admin::{AddAsset, AddUser, RoleCommand, UserCommand};
+pub use machines::{
+    AssetCommand, EditAsset, EditConfig, FacilityCommand, ModelCommand, ModelWords, NewConfig,
+    TemplateCommand, TunnelCommand,
+};
 
 use super::grammar::{Forward, parse_duration};
 use crate::{
@@ -60,15 +65,24 @@ pub enum Command {
     Case(CaseCommand),
     /// List assets
     Assets,
-    /// Assets: add, switch
+    /// Assets: add, edit, pair, take out of service, switch, see what was changed
     #[command(subcommand)]
     Asset(AssetCommand),
+    /// Facilities: the places that your assets stand in
+    #[command(subcommand)]
+    Facility(FacilityCommand),
+    /// Machine models: what your machines have in common
+    #[command(subcommand)]
+    Model(ModelCommand),
+    /// Tunnel templates of a machine model
+    #[command(subcommand)]
+    Template(TemplateCommand),
     /// List a case's tunnels, and which of them you may open now
     Tunnels {
         /// The case, such as CASE-7
         case: CaseId,
     },
-    /// An asset's tunnels: list, add, remove
+    /// An asset's tunnels: list, add, edit, remove, confirm
     #[command(subcommand)]
     Tunnel(TunnelCommand),
     /// Open a tunnel: local ports that lead to the machine
@@ -254,19 +268,6 @@ pub struct SwitchChange {
     pub reason: Option<String>,
 }
 
-#[derive(Debug, Subcommand)]
-pub enum AssetCommand {
-    /// Add an asset: a machine that your company runs
-    Add(AddAsset),
-    /// Turn the asset's own remote access on or off, apart from any case
-    Switch {
-        /// The asset: `caseway assets` lists them
-        asset: AssetId,
-        #[command(flatten)]
-        change: SwitchChange,
-    },
-}
-
 /// Which carrier the legs take.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum CarrierChoice {
@@ -335,6 +336,9 @@ pub enum DeviceCommand {
         name: String,
         #[arg(long)]
         asset: Option<AssetId>,
+        /// It serves several assets
+        #[arg(long)]
+        multi: bool,
     },
     /// Make a one-time enrolment token, into a file that only you can read
     Enrolment {
@@ -351,4 +355,6 @@ pub enum DeviceCommand {
         /// The one that is paired; only for the eye
         device: Option<DeviceId>,
     },
+    /// Let an edge device in no more, for good: its sessions end
+    Revoke { device: DeviceId },
 }

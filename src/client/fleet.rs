@@ -40,7 +40,7 @@ impl Here {
 
     pub(super) async fn assets(&self) -> Result<(), Failure> {
         let items = self.api()?.list("/assets", &Query::default()).await?;
-        let heading = ["ASSET", "NAME", "SERIAL", "DEVICE", "REMOTE ACCESS", "ACTIVE"];
+        let heading = ["ASSET", "NAME", "SERIAL", "FACILITY", "DEVICE", "REMOTE ACCESS", "STATUS"];
         let mut table = Table::new(heading, "no assets");
         for item in items {
             self.terminal.value(&item);
@@ -50,9 +50,10 @@ impl Here {
                 asset.id,
                 asset.name,
                 asset.serial,
+                asset.facility.unwrap_or_default(),
                 asset.device.map(|device| device.id().to_owned()).unwrap_or_default(),
                 switch.unwrap_or_default(),
-                asset.active.map(yes_no).unwrap_or_default(),
+                asset.status.unwrap_or_default(),
             ]);
         }
         self.terminal.data(table);
@@ -62,17 +63,20 @@ impl Here {
     pub(super) async fn device(&self, command: DeviceCommand) -> Result<(), Failure> {
         match command {
             DeviceCommand::List => self.devices().await,
-            DeviceCommand::Add { name, asset } => self.add_device(&name, asset.as_ref()).await,
+            DeviceCommand::Add { name, asset, multi } => {
+                self.add_device(&name, asset.as_ref(), multi).await
+            }
             DeviceCommand::Enrolment { device, out } => self.enrolment(&device, out).await,
             DeviceCommand::Pair { asset, device } => self.pair(&asset, Some(&device)).await,
             DeviceCommand::Unpair { asset, .. } => self.pair(&asset, None).await,
+            DeviceCommand::Revoke { device } => self.revoke(&device).await,
         }
     }
 
     async fn devices(&self) -> Result<(), Failure> {
         let items = self.api()?.list("/devices", &Query::default()).await?;
-        let mut table =
-            Table::new(["DEVICE", "NAME", "ENROLLED", "ONLINE", "ACTIVE"], "no edge devices");
+        let heading = ["DEVICE", "NAME", "ENROLLED", "ONLINE", "ACTIVE", "STATE", "ASSETS"];
+        let mut table = Table::new(heading, "no edge devices");
         for item in items {
             self.terminal.value(&item);
             let device: DeviceRow = typed(item)?;
@@ -83,14 +87,21 @@ impl Here {
                 cell(device.enrolled),
                 cell(device.online),
                 cell(device.active),
+                device.state.unwrap_or_default(),
+                device.assets.join(" "),
             ]);
         }
         self.terminal.data(table);
         Ok(())
     }
 
-    async fn add_device(&self, name: &str, asset: Option<&AssetId>) -> Result<(), Failure> {
-        let item: Value = self.api()?.post("/devices", &new_device(name)).await?;
+    async fn add_device(
+        &self,
+        name: &str,
+        asset: Option<&AssetId>,
+        multi: bool,
+    ) -> Result<(), Failure> {
+        let item: Value = self.api()?.post("/devices", &new_device(name, multi)).await?;
         let device: DeviceRow = typed(item.clone())?;
         self.terminal.value(&item);
         self.terminal.data(OneLine(&device.id));
@@ -103,7 +114,11 @@ impl Here {
         Ok(())
     }
 
-    async fn pair(&self, asset: &AssetId, device: Option<&DeviceId>) -> Result<(), Failure> {
+    pub(super) async fn pair(
+        &self,
+        asset: &AssetId,
+        device: Option<&DeviceId>,
+    ) -> Result<(), Failure> {
         let path = format!("/assets/{asset}/device");
         let item: Value = self.api()?.put(&path, &json!({"device": device})).await?;
         self.terminal.value(&item);
@@ -111,6 +126,13 @@ impl Here {
             Some(device) => self.terminal.note(format_args!("{asset}: paired with {device}")),
             None => self.terminal.note(format_args!("{asset}: no edge device any more")),
         }
+        Ok(())
+    }
+
+    async fn revoke(&self, device: &DeviceId) -> Result<(), Failure> {
+        self.api()?.delete(&format!("/devices/{device}")).await?;
+        self.terminal.value(&json!({"device": device, "revoked": true}));
+        self.terminal.data(format_args!("{device}: let in no more"));
         Ok(())
     }
 
@@ -150,11 +172,9 @@ impl Here {
 }
 
 /// A name that can be an id is one: people type it again to enrol and to pair.
-fn new_device(name: &str) -> Value {
-    match name.parse::<DeviceId>() {
-        Ok(id) => json!({"id": id, "name": name}),
-        Err(_) => json!({"name": name}),
-    }
+fn new_device(name: &str, multi: bool) -> Value {
+    let id = name.parse::<DeviceId>().ok();
+    json!({"id": id, "name": name, "multi": multi})
 }
 
 /// A token goes into a file that only its owner can read, in place of an older one.

@@ -129,6 +129,7 @@ async fn an_administrator_gives_roles_takes_them_and_shuts_somebody_out() {
     let gateway = Gateway::start("ada@aurora.example").await;
     let admin = gateway.technician("ada@aurora.example", &gateway.admin_password()).await;
     let wim = colleague(&gateway, &admin, "wim", "workshop_manager").await;
+    wim.must(&["facility", "add", "hall-1", "--name", "Hall 1"]).await;
     wim.must(&["asset", "add", "press-7", "--name", "Press 7", "--facility", "hall-1"]).await;
     let email = "wim@aurora.example";
     let add = ["asset", "add", "press-8", "--name", "Press 8"];

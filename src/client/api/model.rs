@@ -144,7 +144,60 @@ pub(in crate::client) struct AssetRow {
     #[serde(default)]
     pub(in crate::client) switch: Option<SwitchState>,
     #[serde(default)]
-    pub(in crate::client) active: Option<bool>,
+    pub(in crate::client) status: Option<String>,
+    #[serde(default)]
+    pub(in crate::client) facility: Option<String>,
+    #[serde(default)]
+    pub(in crate::client) confirm_targets: Option<bool>,
+}
+
+/// What was set up or changed on an asset.
+#[derive(Debug, Deserialize)]
+pub(in crate::client) struct ChangeRow {
+    pub(in crate::client) at: Wall,
+    pub(in crate::client) event: String,
+    pub(in crate::client) by: String,
+    #[serde(default)]
+    pub(in crate::client) tenant: Option<String>,
+    #[serde(default)]
+    pub(in crate::client) object: Option<String>,
+    #[serde(default)]
+    pub(in crate::client) old: Option<String>,
+    #[serde(default)]
+    pub(in crate::client) new: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(in crate::client) struct DecommissionRow {
+    pub(in crate::client) device: String,
+    pub(in crate::client) state: String,
+    #[serde(default)]
+    pub(in crate::client) reset_sent: bool,
+    #[serde(default)]
+    pub(in crate::client) multi: bool,
+    #[serde(default)]
+    pub(in crate::client) sessions: u64,
+}
+
+#[derive(Debug, Deserialize)]
+pub(in crate::client) struct FacilityRow {
+    pub(in crate::client) id: String,
+    pub(in crate::client) name: String,
+    #[serde(default)]
+    pub(in crate::client) assets: u64,
+}
+
+#[derive(Debug, Deserialize)]
+pub(in crate::client) struct ModelRow {
+    pub(in crate::client) id: String,
+    pub(in crate::client) name: String,
+    #[serde(default)]
+    pub(in crate::client) brand: Option<String>,
+    #[serde(default)]
+    pub(in crate::client) technology: Option<String>,
+    #[serde(default)]
+    pub(in crate::client) machines: u64,
+    pub(in crate::client) revision: u64,
 }
 
 #[derive(Debug, Deserialize)]
@@ -158,6 +211,10 @@ pub(in crate::client) struct DeviceRow {
     pub(in crate::client) active: Option<bool>,
     #[serde(default)]
     pub(in crate::client) enrolled: Option<bool>,
+    #[serde(default)]
+    pub(in crate::client) state: Option<String>,
+    #[serde(default)]
+    pub(in crate::client) assets: Vec<String>,
 }
 
 /// What turning a switch did.
@@ -173,7 +230,7 @@ pub(in crate::client) struct Switched {
     pub(in crate::client) sessions_ended: u64,
 }
 
-/// A tunnel config of an asset.
+/// A tunnel config of an asset, or a template of a machine model.
 #[derive(Debug, Deserialize)]
 pub(in crate::client) struct ConfigRow {
     pub(in crate::client) id: String,
@@ -182,6 +239,18 @@ pub(in crate::client) struct ConfigRow {
     pub(in crate::client) mode: String,
     #[serde(default)]
     pub(in crate::client) targets: Vec<TargetRow>,
+    #[serde(default)]
+    pub(in crate::client) enabled: Option<bool>,
+    #[serde(default)]
+    pub(in crate::client) template: Option<String>,
+    #[serde(default)]
+    pub(in crate::client) overridden: Vec<String>,
+    #[serde(default)]
+    pub(in crate::client) confirmed: Option<bool>,
+    #[serde(default)]
+    pub(in crate::client) followers: Option<u64>,
+    #[serde(default)]
+    pub(in crate::client) revision: u64,
 }
 
 #[derive(Debug, Deserialize)]

@@ -1,12 +1,11 @@
-//! The administrator's part of the command line: people and their roles, assets, tunnel configs.
+//! The administrator's part of the command line: people and their roles, new assets.
 
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum, builder::PossibleValue};
 
 use crate::{
-    client::grammar::NewTarget,
-    ids::{AssetId, FacilityId, Name},
+    ids::{AssetId, FacilityId},
     machines::{Mode, TunnelKind},
     tenancy::Role,
 };
@@ -73,33 +72,6 @@ pub struct AddAsset {
     pub facility: Option<FacilityId>,
 }
 
-#[derive(Debug, Subcommand)]
-pub enum TunnelCommand {
-    /// List an asset's tunnels
-    List { asset: AssetId },
-    /// Add a tunnel to an asset
-    Add(AddTunnel),
-    /// Remove a tunnel: its sessions end
-    Remove { asset: AssetId, name: Name },
-}
-
-/// A new tunnel config.
-#[derive(Debug, Args)]
-pub struct AddTunnel {
-    pub asset: AssetId,
-    pub name: Name,
-    /// One TCP service, several targets at once, or a screen
-    #[arg(long)]
-    pub kind: TunnelKind,
-    /// Whether only the two ends can read what flows; default: any
-    #[arg(long)]
-    pub mode: Option<Mode>,
-    /// Where it leads, as seen from the edge device: tcp:// or udp://, HOST a name, an address or
-    /// a block such as 10.0.0.0/24; may be repeated (kind `data_link`)
-    #[arg(long = "target", value_name = "[NAME=]tcp://HOST:PORT[-LAST]", required = true)]
-    pub targets: Vec<NewTarget>,
-}
-
 impl ValueEnum for Role {
     fn value_variants<'a>() -> &'a [Self] {
         &Self::ALL
@@ -160,11 +132,5 @@ mod tests {
         assert!(said.contains("--role"), "{said}");
         let said = refused("caseway user add a@b --name A --password-file f --password-out g");
         assert!(said.contains("--password-out"), "{said}");
-    }
-
-    #[test]
-    fn a_tunnel_leads_somewhere() {
-        let said = refused("caseway tunnel add press-7 web --kind ssc");
-        assert!(said.contains("tcp://HOST:PORT"), "{said}");
     }
 }
