@@ -22,7 +22,7 @@ pub use decide::{Decision, Grant, decide};
 pub use explain::{Check, explain};
 pub use facts::{
     Action, Assignee, DeviceFacts, Door, Facts, LimitFacts, Presence, PresenceOf, Request, Via,
-    Want,
+    Want, Widened,
 };
 pub use matrix::offered;
 pub use reason::{Denial, Reason};

@@ -12,6 +12,7 @@
 //! What always holds: nobody is answered but on a route of the one table; what the caller may not
 //! see is *not found*; every write is decided inside the store's transaction.
 
+mod around;
 mod assets;
 mod caller;
 mod cases;
@@ -22,6 +23,7 @@ mod desk;
 mod devices;
 mod door;
 mod facilities;
+mod groups;
 mod health;
 mod history;
 mod input;
@@ -29,6 +31,7 @@ mod lists;
 mod login;
 mod me;
 mod models;
+mod organisations;
 mod passwords;
 mod people;
 mod problem;
@@ -41,6 +44,7 @@ mod targets;
 mod tests;
 mod tunnels;
 mod views;
+mod workspaces;
 
 use std::sync::Arc;
 

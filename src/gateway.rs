@@ -12,6 +12,7 @@
 //! predecessor left are ended before the first peer is let in; whatever keeps it from starting is
 //! one line that says what to do.
 
+mod escalation;
 mod files;
 mod init;
 mod options;

@@ -23,14 +23,19 @@ mod changes;
 mod credentials;
 mod decommission;
 mod devices;
+mod efforts;
 mod error;
 mod facilities;
 mod facts;
+mod groups;
 mod inherit;
 mod machines;
 mod models;
 mod open;
+mod organisations;
+mod participants;
 mod people;
+mod places;
 mod records;
 mod roles;
 mod rows;
@@ -40,6 +45,8 @@ mod tenants;
 #[cfg(test)]
 mod tests;
 mod tunnels;
+mod widen;
+mod workspaces;
 
 use std::str::FromStr;
 
@@ -51,19 +58,29 @@ pub use changes::{Change, Object};
 pub use credentials::Login;
 pub use decommission::{Decommission, Resetting};
 pub use devices::{DeviceEntry, ENROLMENT_LASTS, EnrolError, Enrolment, NewDevice};
+pub use efforts::Effort;
 pub use error::{Conflict, StoreError, WriteError};
 pub use facilities::FacilityEntry;
 pub use facts::{Subject, TunnelKey};
+pub use groups::{
+    GROUP_MEMBERS_MAX, GROUPS_MAX, Group, GroupChange, GroupMember, NewGroup, OnDuty,
+};
 pub use machines::NewAsset;
 pub use models::{ModelEntry, ModelText, TEMPLATES_MAX, TemplateEntry};
 pub use open::{FREE_BYTES_MIN, Limits, Store};
+pub use organisations::{
+    NewOrganisation, Organisation, OrganisationChange, OrganisationMember, SettingChange,
+};
+pub use participants::{CopyOnCase, Participant};
 pub use people::NewPerson;
+pub use places::Placed;
 pub use records::{RecordFilter, VerifyError, verify_file};
 pub use roles::{NewRole, ROLES_MAX};
 pub use rows::{Listed, PAGE_ROWS_MAX, Page};
 pub use seed::{Seed, SeedPerson};
 pub use sessions::{Ended, EndedSession, Requested, SessionAsk, SessionRow, SessionState, Started};
 pub use tunnels::{TUNNELS_MAX, TunnelEntry};
+pub use workspaces::{CaseRole, Workspace, WorkspaceMember, seats};
 
 use crate::ids::InvalidId;
 

@@ -54,6 +54,25 @@ events! {
     SessionEnded = "session_ended",
     /// One channel of a session: its target, bytes and times stand in `new`.
     Flow = "flow",
+    /// A case went into a group, or out of it; groups stand in `old` and `new`.
+    CasePlaced = "case_placed",
+    /// Nobody took it up in time: the gateway moved it on.
+    CaseEscalated = "case_escalated",
+    /// Time spent in a session; how long stands in `new`.
+    TimeLogged = "time_logged",
+    ParticipantChanged = "participant_changed",
+    CaseCopyChanged = "case_copy_changed",
+    CaseOrganisationChanged = "case_organisation_changed",
+    GroupCreated = "group_created",
+    GroupChanged = "group_changed",
+    GroupRemoved = "group_removed",
+    GroupMemberChanged = "group_member_changed",
+    DutiesChanged = "duties_changed",
+    WorkspaceCreated = "workspace_created",
+    WorkspaceChanged = "workspace_changed",
+    OrganisationCreated = "organisation_created",
+    /// What an organisation's people see, or who they are.
+    OrganisationChanged = "organisation_changed",
     TunnelCreated = "tunnel_created",
     TunnelChanged = "tunnel_changed",
     TunnelDeleted = "tunnel_deleted",
@@ -120,6 +139,21 @@ events! {
 }
 
 impl Event {
+    /// Whether it tells how one company arranges its own work on a case: of a shared case, the other
+    /// party's people are not shown it (INF).
+    #[must_use]
+    pub fn is_of_one_company(self) -> bool {
+        matches!(
+            self,
+            Self::CasePlaced
+                | Self::CaseEscalated
+                | Self::ParticipantChanged
+                | Self::CaseCopyChanged
+                | Self::CaseOrganisationChanged
+                | Self::TimeLogged
+        )
+    }
+
     /// The event with this code.
     #[must_use]
     pub fn from_code(code: &str) -> Option<Self> {

@@ -144,7 +144,21 @@ pub struct Facts {
     /// The device that is paired with the asset.
     pub device: Option<DeviceFacts>,
     pub assignee: Option<Assignee>,
+    /// What opens the case to the person beside roles.
+    pub widened: Widened,
     pub limits: LimitFacts,
+}
+
+/// What groups, case roles and visibility open of a case, to one person of one of its parties.
+///
+/// More permissive wins here; nothing here reaches a switch, a state or a tunnel (domain.md G.3).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Widened {
+    pub read: bool,
+    /// Take part in its conversation.
+    pub comment: bool,
+    /// Read what was done to it.
+    pub history: bool,
 }
 
 /// An edge device and whether it can be reached now.

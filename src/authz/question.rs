@@ -221,6 +221,9 @@ fn context(
     if let Some(asset) = standing.asset {
         pairs.push(pair("asset", Value::new_entity_uid(uid(&types.asset, asset.id.as_str()))));
     }
+    if let Action::ReadCase(_) | Action::Chat(_) | Action::ReadAudit(_) = asked.action {
+        pairs.push(pair("widened", yes(standing.widened)));
+    }
     if let Action::Assign(_) = asked.action {
         pairs.extend(assignee(standing, facts, types)?);
     }

@@ -7,4 +7,5 @@ mod policies;
 mod situations;
 mod table;
 mod vectors;
+mod widened;
 mod world;

@@ -7,6 +7,7 @@ use tracing::{info, warn};
 
 use super::{
     Options,
+    escalation::escalate,
     files::{DataDir, FileError},
 };
 use crate::{
@@ -146,6 +147,7 @@ pub async fn start(options: Options, scope: &Scope) -> Result<Running, StartErro
     open_doors(&doors, listener, desk, door);
     doors.spawn("renew", renew(keys, options.names, doors.stop()));
     doors.spawn("forget", forget(store.clone(), doors.stop()));
+    doors.spawn("escalate", escalate(store.clone(), gateway.clone(), doors.stop()));
     info!(%address, %gateway, "gateway started");
     Ok(Running { address, store, broker, gateway, drain: options.drain, doors, beam })
 }

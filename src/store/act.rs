@@ -143,6 +143,11 @@ impl Allowed {
         refuse(self.act, self.entry, self.refused, denial).await
     }
 
+    /// Allowed in general, but not this: refused and recorded like any refusal.
+    pub(super) async fn refused(self, reason: Reason) -> WriteError {
+        refuse(self.act, self.entry, self.refused, Denial { reason, visible: true }).await
+    }
+
     /// Takes it apart for who keeps the grant.
     pub(super) fn into_parts(self) -> (Act, Grant, Facts) {
         (self.act, self.grant, self.facts)

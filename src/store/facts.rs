@@ -4,7 +4,7 @@ use sqlx::SqliteConnection;
 
 use super::{
     Store, StoreError, TunnelEntry, assets, assignments, cases, decommission, devices, machines,
-    people, rows::Cells, tenants, tunnels,
+    people, rows::Cells, tenants, tunnels, widen,
 };
 use crate::{
     authz::{Action, Assignee, Decision, DeviceFacts, Facts, LimitFacts, Request, decide},
@@ -134,6 +134,9 @@ pub(super) async fn load(
             let presence = store.0.presence.presence(&device.id);
             DeviceFacts { device, presence }
         });
+    }
+    if let (Some(person), Some(case)) = (&facts.person, &facts.case) {
+        facts.widened = widen::widened(conn, person, case).await?;
     }
     if let Some(assignee) = &subject.assignee {
         facts.assignee = whom(conn, assignee).await?;

@@ -33,6 +33,7 @@ const STEPS: &[&str] = &[
     include_str!("schema/01_first.sql"),
     include_str!("schema/02_access.sql"),
     include_str!("schema/04_machines.sql"),
+    include_str!("schema/05_groups.sql"),
 ];
 
 /// What the store lets in.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use sqlx::{Connection, SqliteConnection, sqlite::SqliteRow};
 
-use super::{Listed, Page, Store, StoreError, Subject, open, rows::Cells};
+use super::{Listed, Page, Store, StoreError, Subject, open, people::person_of, rows::Cells};
 use crate::{
     audit::{Entry, Event, Fault, Head, Row, Summary, Verifier},
     authz::Action,
@@ -91,7 +91,13 @@ impl Store {
             return Ok(None);
         }
         let filter = RecordFilter { case: Some(case.clone()), session: None };
-        listed(&mut reading, &filter, page).await.map(Some)
+        let mut found = listed(&mut reading, &filter, page).await?;
+        let person = person_of(&mut reading, who).await?;
+        let tenant = person.as_ref().map(|person| person.tenant.as_str());
+        found.items.retain(|row| {
+            row.tenant.as_deref() == tenant || !row.event().is_some_and(Event::is_of_one_company)
+        });
+        Ok(Some(found))
     }
 
     /// Walks the whole chain.

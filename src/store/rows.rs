@@ -78,6 +78,10 @@ impl<'r> Cells<'r> {
         Ok(self.row.try_get(column)?)
     }
 
+    pub(super) fn number_or_none(&self, column: &str) -> Result<Option<i64>, StoreError> {
+        Ok(self.row.try_get(column)?)
+    }
+
     /// A number that cannot be negative.
     pub(super) fn count(&self, column: &str) -> Result<u64, StoreError> {
         u64::try_from(self.number(column)?).map_err(|fault| self.unreadable(column, fault))
@@ -147,6 +151,12 @@ pub(super) fn code(variant: &impl Serialize) -> String {
         // Only for what is no plain variant; a row with it cannot be read back.
         Ok(_) | Err(_) => String::new(),
     }
+}
+
+/// What the program alone reads, as text in a column.
+pub(super) fn json(value: &impl Serialize) -> String {
+    // Fails only for maps whose keys are no text; a row with it cannot be read back.
+    serde_json::to_string(value).unwrap_or_default()
 }
 
 /// A byte count, as a column holds it.

@@ -7,6 +7,7 @@ use sqlx::SqliteConnection;
 use super::{
     By, Conflict, Listed, Page, Store, StoreError, Subject, TunnelKey, WriteError,
     act::{Act, Ask, by_gateway},
+    efforts,
     people::person_of,
     rows::{Cells, code, kept},
 };
@@ -464,7 +465,7 @@ async fn end(act: &mut Act, row: &SessionRow, ended: &Ended) -> Result<(), Store
     entry.new =
         Some(format!("{} {} up={} down={}", row.person, row.tunnel_name, ended.up, ended.down));
     act.tell(of_session(entry, row));
-    Ok(())
+    efforts::session_over(act, row, ended.at).await
 }
 
 /// A channel that is over, as its session's person made it.

@@ -1,8 +1,10 @@
 //! The store against real files, each in a directory of its own.
 
+mod around;
 mod assets;
 mod decommission;
 mod devices;
+mod groups;
 mod models;
 mod opening;
 mod records;
@@ -31,6 +33,14 @@ use crate::{
     secret::SecretText,
     tenancy::{Assignment, Person, Role, Scope, Tenant, TenantRole},
 };
+
+impl Store {
+    /// Rows from outside, for the tests of other rooms.
+    pub(crate) async fn plant(&self, sql: String) {
+        let mut conn = self.0.writer.acquire().await.unwrap();
+        sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&mut *conn).await.unwrap();
+    }
+}
 
 /// Devices that are away.
 #[derive(Debug, Default)]

@@ -56,7 +56,20 @@ const PLAN: &[(&str, &[&str])] = &[
     ("authz", &["ids", "clock", "tenancy", "machines", "cases", "audit"]),
     (
         "store",
-        &["ids", "secret", "clock", "tenancy", "machines", "cases", "audit", "token", "authz"],
+        &[
+            "ids",
+            "secret",
+            "clock",
+            "tenancy",
+            "machines",
+            "cases",
+            "groups",
+            "workspaces",
+            "visibility",
+            "audit",
+            "token",
+            "authz",
+        ],
     ),
     // 4 processes and the session machine
     (
@@ -149,6 +162,9 @@ const PLAN: &[(&str, &[&str])] = &[
             "tenancy",
             "machines",
             "cases",
+            "groups",
+            "workspaces",
+            "visibility",
             "audit",
             "authz",
             "store",

@@ -42,7 +42,7 @@ fn mostly() -> impl Strategy<Value = bool> {
     prop::bool::weighted(0.97)
 }
 
-fn worlds() -> impl Strategy<Value = World> {
+pub(super) fn worlds() -> impl Strategy<Value = World> {
     let who = (
         prop::sample::select(vec!["op", "sp", "op", "sp", "other"]),
         prop::collection::vec((roles(), scopes()), 0..4),
@@ -140,7 +140,7 @@ fn starts() -> impl Strategy<Value = Action> {
     })
 }
 
-fn actions() -> impl Strategy<Value = Action> {
+pub(super) fn actions() -> impl Strategy<Value = Action> {
     let case = || id("case-1");
     let asset = || id("a1");
     let others = prop::sample::select(vec![

@@ -31,6 +31,12 @@ const NOT_ABOUT_AN_OBJECT: &[(&str, &str)] = &[
     ("POST", "/api/v1/machine-models"),
     ("GET", "/api/v1/users"),
     ("POST", "/api/v1/users"),
+    ("GET", "/api/v1/groups"),
+    ("POST", "/api/v1/groups"),
+    ("GET", "/api/v1/group-duties"),
+    ("GET", "/api/v1/workspaces"),
+    ("GET", "/api/v1/organisations"),
+    ("POST", "/api/v1/organisations"),
 ];
 
 /// Words of which the stranger must see none.
@@ -47,7 +53,25 @@ const FOREIGN: &[&str] = &[
     "p-700",
     "P-700",
     "hall-2",
+    "Desk of",
+    "Floor of",
+    "Line of",
 ];
+
+/// What stands around the operator's cases: a group with milo as dispatcher, a workspace of wanda's
+/// with CASE-1 in it, an organisation of milo's that wanda answers for.
+const AROUND: &str = "
+    INSERT INTO resource_groups VALUES ('desk', 'op', 'Desk of op', NULL, '{}');
+    INSERT INTO group_duties VALUES ('milo', 'dispatch');
+    INSERT INTO workspaces VALUES ('floor', 'op', 'Floor of op');
+    INSERT INTO workspace_members VALUES ('floor', 'wanda', 'administrator', '[]');
+    INSERT INTO workspace_members VALUES ('floor', 'emil', 'staff', '[]');
+    INSERT INTO workspace_cases VALUES ('CASE-1', 'op', 'floor');
+    INSERT INTO case_roles VALUES ('floor-viewer', 'floor', 'Watcher', '[\"read\"]');
+    INSERT INTO organisations VALUES ('line', 'op', 'Line of op', 'own_only', 0, 0, 0, 0, NULL);
+    INSERT INTO organisation_members VALUES ('line', 'milo', 'own_only');
+    INSERT INTO organisation_approvers VALUES ('line', 'wanda');
+";
 
 /// Who is right for a route, and what they send.
 fn right(route: &Route) -> (&'static str, Value) {
@@ -102,6 +126,34 @@ fn right(route: &Route) -> (&'static str, Value) {
         ("POST", "/api/v1/users/{user}/assignments") => {
             ("tina", json!({ "role": "workshop_manager" }))
         }
+        ("PUT", "/api/v1/cases/{case}/group") => ("milo", json!({ "group": "desk" })),
+        ("PUT", "/api/v1/cases/{case}/efforts/{session}") => ("stan", json!({ "counts": true })),
+        ("PUT", "/api/v1/cases/{case}/participants/{user}") => {
+            ("wanda", json!({ "role": "staff" }))
+        }
+        ("PUT", "/api/v1/cases/{case}/organisation") => ("milo", json!({ "organisation": "line" })),
+        ("POST", "/api/v1/groups") => ("tina", json!({ "name": "Night shift" })),
+        ("PATCH", "/api/v1/groups/{group}") => ("tina", json!({ "name": "Late shift" })),
+        ("DELETE", "/api/v1/groups/{group}") => ("tina", Value::Null),
+        ("PUT", "/api/v1/groups/{group}/members/{user}") => ("tina", json!({ "access": "read" })),
+        ("DELETE", "/api/v1/groups/{group}/members/{user}") => ("tina", Value::Null),
+        ("PUT", "/api/v1/group-duties/{user}") => ("tina", json!({ "duties": ["dispatch"] })),
+        ("POST", "/api/v1/workspaces") => ("wanda", json!({ "name": "Presses", "case": "CASE-1" })),
+        ("PUT", "/api/v1/workspaces/{workspace}/members/{user}") => {
+            ("wanda", json!({ "user_type": "staff" }))
+        }
+        ("POST" | "PUT", path) if path.contains("case-roles") => {
+            ("wanda", json!({ "name": "Viewer", "rights": ["read"] }))
+        }
+        ("POST", "/api/v1/organisations") => {
+            ("tina", json!({ "name": "Paint shop", "domains": ["paint.example"] }))
+        }
+        ("PATCH", "/api/v1/organisations/{organisation}") => {
+            ("wanda", json!({ "setting": "view" }))
+        }
+        ("PUT", "/api/v1/organisations/{organisation}/members/{user}") => {
+            ("wanda", json!({ "sees": "organisation" }))
+        }
         (_, path) if path.starts_with("/api/v1/users") => ("tina", Value::Null),
         (_, _) => ("wanda", Value::Null),
     }
@@ -121,7 +173,15 @@ fn filled(route: &Route, session: &str) -> String {
         .replace("{machine}", "machine-7")
         .replace("{user}", "emil")
         .replace("{assignment}", "emil-0")
-        .replace("{session}", session);
+        .replace("{session}", session)
+        .replace("{group}", "desk")
+        .replace("{workspace}", "floor")
+        .replace("{role}", "floor-viewer")
+        .replace("{organisation}", "line");
+    let path = match route.path {
+        "/api/v1/organisations/{organisation}/members/{user}" => path.replace("emil", "milo"),
+        _ => path,
+    };
     assert!(!path.contains('{'), "no example for {}", route.path);
     if route.path == "/api/v1/audit" { format!("{path}?case=CASE-1") } else { path }
 }
@@ -153,6 +213,11 @@ async fn world() -> (World, String) {
         by: None,
     };
     world.store.end_session(&ended).await.unwrap();
+    let effort = format!(
+        "INSERT INTO efforts VALUES ('{}', 'CASE-1', 'stan', 'sp', 1, 2, 0)",
+        requested.session
+    );
+    world.store.plant(AROUND.to_owned() + &effort).await;
     (world, requested.session.to_string())
 }
 
