@@ -20,6 +20,7 @@ mod exit;
 mod fleet;
 mod gate;
 mod grammar;
+mod groups;
 mod login;
 mod models;
 mod open;
@@ -27,6 +28,7 @@ mod people;
 mod setup;
 mod show;
 mod state;
+mod workspaces;
 
 use std::ffi::OsString;
 
@@ -34,9 +36,11 @@ use clap::Parser;
 
 pub use cli::{
     AddAsset, AddUser, AssetCommand, CarrierChoice, CaseCommand, CaseFilter, CaseKind, CaseState,
-    Cli, Command, Common, CreateCase, DeviceCommand, EditAsset, EditConfig, FacilityCommand, Local,
-    Login, ModelCommand, ModelWords, NewConfig, OnOff, Open, RoleCommand, SwitchChange,
-    TemplateCommand, TunnelCommand, UserCommand, Vnc,
+    Cli, Command, Common, CopyCommand, CreateCase, DeviceCommand, EditAsset, EditConfig,
+    EffortCommand, FacilityCommand, GroupAccess, GroupCommand, GroupDuty, GroupSettings, Local,
+    Login, ManagerRight, MemberSees, MemberType, ModelCommand, ModelWords, NewConfig, OnOff, Open,
+    OrganisationCommand, ParticipantCommand, RoleCommand, RoleRight, Sees, StopwatchOption,
+    SwitchChange, TemplateCommand, TunnelCommand, UserCommand, Vnc, WorkspaceCommand, YesNo,
 };
 pub use exit::{Exit, Failure};
 pub use grammar::{Forward, ForwardTo, InvalidForward, InvalidTarget, NewTarget};
@@ -150,6 +154,12 @@ impl Here {
             Command::Sessions { all } => self.sessions(all).await?,
             Command::End { session } => self.end(&session).await?,
             Command::Device(command) => self.device(command).await?,
+            Command::Group(command) => self.group(command).await?,
+            Command::Participant(command) => self.participant(command).await?,
+            Command::Copy(command) => self.copy_list(command).await?,
+            Command::Effort(command) => self.effort(command).await?,
+            Command::Workspace(command) => self.workspace(command).await?,
+            Command::Organisation(command) => self.organisation(command).await?,
             Command::Audit { case } => self.audit(&case).await?,
         }
         Ok(Exit::Done)

@@ -1,6 +1,7 @@
 //! The command line, as typed.
 
 mod admin;
+mod groups;
 mod machines;
 
 use std::path::PathBuf;
@@ -8,6 +9,12 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use admin::{AddAsset, AddUser, RoleCommand, UserCommand};
+pub(super) use groups::code;
+pub use groups::{
+    CopyCommand, EffortCommand, GroupAccess, GroupCommand, GroupDuty, GroupSettings, ManagerRight,
+    MemberSees, MemberType, OrganisationCommand, ParticipantCommand, RoleRight, Sees,
+    StopwatchOption, WorkspaceCommand, YesNo,
+};
 pub use machines::{
     AssetCommand, EditAsset, EditConfig, FacilityCommand, ModelCommand, ModelWords, NewConfig,
     TemplateCommand, TunnelCommand,
@@ -113,6 +120,24 @@ pub enum Command {
     /// People of your company: add, give roles, disable
     #[command(subcommand)]
     User(UserCommand),
+    /// Groups that answer for cases: members, duties, working hours; which case is in which
+    #[command(subcommand)]
+    Group(GroupCommand),
+    /// Who takes part in a case, beside those with roles
+    #[command(subcommand)]
+    Participant(ParticipantCommand),
+    /// A case's copy list
+    #[command(subcommand)]
+    Copy(CopyCommand),
+    /// Time spent on a case
+    #[command(subcommand)]
+    Effort(EffortCommand),
+    /// Workspaces: divisions of your company's cases
+    #[command(subcommand)]
+    Workspace(WorkspaceCommand),
+    /// Organisations: people of an e-mail domain, and what they see of each other's cases
+    #[command(subcommand)]
+    Organisation(OrganisationCommand),
     /// A case's audit log
     Audit {
         #[arg(long)]

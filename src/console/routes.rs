@@ -109,6 +109,19 @@ pub(super) fn table() -> Vec<Route> {
         route(People, M::GET,    "/api/v1/users/{user}/assignments",            people::assignments),
         route(People, M::POST,   "/api/v1/users/{user}/assignments",            people::assign),
         route(People, M::DELETE, "/api/v1/users/{user}/assignments/{assignment}", people::unassign),
+        route(People, M::GET,    "/api/v1/audit",                               records::list),
+    ]
+    .into_iter()
+    .chain(around_cases())
+    .collect()
+}
+
+/// The part of the table about groups, workspaces, organisations, and who is around a case.
+#[rustfmt::skip]
+fn around_cases() -> Vec<Route> {
+    use Method as M;
+    use OpenTo::People;
+    vec![
         route(People, M::GET,    "/api/v1/cases/{case}/group",                  around::group),
         route(People, M::PUT,    "/api/v1/cases/{case}/group",                  around::place),
         route(People, M::GET,    "/api/v1/cases/{case}/efforts",                around::efforts),
@@ -145,7 +158,6 @@ pub(super) fn table() -> Vec<Route> {
         route(People, M::GET,    "/api/v1/organisations/{organisation}",        organisations::show),
         route(People, M::PATCH,  "/api/v1/organisations/{organisation}",        organisations::change),
         route(People, M::PUT,    "/api/v1/organisations/{organisation}/members/{user}", organisations::set_sees),
-        route(People, M::GET,    "/api/v1/audit",                               records::list),
     ]
 }
 
