@@ -253,6 +253,8 @@ fn widens(action: &Action, facts: &Facts, person: &Person) -> bool {
         | Action::EndOwnSession(_)
         | Action::ReadAsset(_)
         | Action::EditTunnels(_)
+        | Action::ConfirmTunnel(_)
+        | Action::EditAsset(_)
         | Action::PairDevice(_)
         | Action::Decommission(_)
         | Action::AnswerProposal(_)

@@ -135,11 +135,11 @@ impl Allowed {
 
     /// Allowed by policy, but the object is another tenant's: refused like one that is not there.
     pub(super) async fn not_found(self) -> WriteError {
-        self.refused(Denial { reason: Reason::NotFound, visible: false }).await
+        self.denied(Denial { reason: Reason::NotFound, visible: false }).await
     }
 
     /// Allowed by itself, but not with what it would lead to.
-    pub(super) async fn refused(self, denial: Denial) -> WriteError {
+    pub(super) async fn denied(self, denial: Denial) -> WriteError {
         refuse(self.act, self.entry, self.refused, denial).await
     }
 

@@ -129,7 +129,7 @@ impl Store {
             let action = Action::EditAsset(asset.clone());
             let request = Request { who: by.person.clone(), action, at: now.wall };
             if let Decision::Deny(denial) = decide(request, &allowed.facts) {
-                return Err(allowed.refused(denial).await);
+                return Err(allowed.denied(denial).await);
             }
         }
         write_entry(allowed.rows(), &new).await?;

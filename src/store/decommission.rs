@@ -77,14 +77,14 @@ impl Store {
         let mut allowed = self.decommissioning(by, asset, now).await?;
         let paired = allowed.facts.asset.as_ref().and_then(|asset| asset.device.clone());
         let Some(device) = paired else {
-            return Err(allowed.refused(visible(Reason::NoEdge)).await);
+            return Err(allowed.denied(visible(Reason::NoEdge)).await);
         };
         if own(&mut allowed, &device).await?.is_none() {
-            return Err(allowed.refused(visible(Reason::NotOwner)).await);
+            return Err(allowed.denied(visible(Reason::NotOwner)).await);
         }
         let begun = is_open(allowed.rows(), &device).await?;
         if !begun && self.0.presence.presence(&device) == Presence::Offline {
-            return Err(allowed.refused(visible(Reason::EdgeOffline)).await);
+            return Err(allowed.denied(visible(Reason::EdgeOffline)).await);
         }
         let multi = is_multi(allowed.rows(), &device).await?;
         if multi {

@@ -220,7 +220,7 @@ impl Store {
         if let Some(before) = asset.device.clone()
             && own(&mut allowed, &before).await?.is_none()
         {
-            return Err(allowed.refused(Denial { reason: Reason::NotOwner, visible: true }).await);
+            return Err(allowed.denied(Denial { reason: Reason::NotOwner, visible: true }).await);
         }
         if let Some(wanted) = device {
             // One's own devices alone: another tenant's is not known to be there.
