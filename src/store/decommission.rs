@@ -21,12 +21,12 @@ use sqlx::SqliteConnection;
 use super::{
     By, Object, Store, StoreError, Subject, WriteError, Written,
     act::{Allowed, Ask},
-    devices::{device_of, is_multi, own, put, write_device},
+    devices::{device_of, is_multi, put, write_device},
     rows::Cells,
 };
 use crate::{
     audit::Event,
-    authz::{Action, Denial, Presence, Reason},
+    authz::Action,
     clock::Now,
     ids::{AssetId, DeviceId},
     machines::DeviceState,
@@ -76,16 +76,8 @@ impl Store {
     ) -> Result<Written<Resetting>, WriteError> {
         let mut allowed = self.decommissioning(by, asset, now).await?;
         let paired = allowed.facts.asset.as_ref().and_then(|asset| asset.device.clone());
-        let Some(device) = paired else {
-            return Err(allowed.denied(visible(Reason::NoEdge)).await);
-        };
-        if own(&mut allowed, &device).await?.is_none() {
-            return Err(allowed.denied(visible(Reason::NotOwner)).await);
-        }
+        let Some(device) = paired else { return Err(allowed.not_found().await) };
         let begun = is_open(allowed.rows(), &device).await?;
-        if !begun && self.0.presence.presence(&device) == Presence::Offline {
-            return Err(allowed.denied(visible(Reason::EdgeOffline)).await);
-        }
         let multi = is_multi(allowed.rows(), &device).await?;
         if multi {
             put(&mut allowed, asset, Some(&device), None).await?;
@@ -149,10 +141,6 @@ impl Store {
         let ask = Ask { by, subject, refused: Event::Refused, object, now };
         self.judged(ask, |_| Action::Decommission(asset.clone())).await
     }
-}
-
-fn visible(reason: Reason) -> Denial {
-    Denial { reason, visible: true }
 }
 
 /// Whether the device is on its way back to its owner.

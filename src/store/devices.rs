@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     audit::{Actor, Entry, Event},
-    authz::{Action, Denial, Reason},
+    authz::Action,
     clock::{Now, Wall},
     ids::{AssetId, DeviceId, KeyDigest, TenantId},
     machines::{Asset, Device, DeviceState},
@@ -217,11 +217,6 @@ impl Store {
         let Some(mut asset) = allowed.facts.asset.clone() else {
             return Err(allowed.not_found().await);
         };
-        if let Some(before) = asset.device.clone()
-            && own(&mut allowed, &before).await?.is_none()
-        {
-            return Err(allowed.denied(Denial { reason: Reason::NotOwner, visible: true }).await);
-        }
         if let Some(wanted) = device {
             // One's own devices alone: another tenant's is not known to be there.
             let Some(found) = own(&mut allowed, wanted).await? else {
@@ -449,10 +444,7 @@ async fn key_free(
 }
 
 /// The device, if the tenant of who asks owns it.
-pub(super) async fn own(
-    allowed: &mut Allowed,
-    device: &DeviceId,
-) -> Result<Option<Device>, StoreError> {
+async fn own(allowed: &mut Allowed, device: &DeviceId) -> Result<Option<Device>, StoreError> {
     let found = device_of(allowed.rows(), device).await?;
     Ok(found.filter(|one| Some(&one.owner) == allowed.tenant()))
 }
