@@ -24,6 +24,7 @@ mod groups;
 mod login;
 mod models;
 mod open;
+mod outbound;
 mod people;
 mod setup;
 mod show;
@@ -35,12 +36,14 @@ use std::ffi::OsString;
 use clap::Parser;
 
 pub use cli::{
-    AddAsset, AddUser, AssetCommand, CarrierChoice, CaseCommand, CaseFilter, CaseKind, CaseState,
-    Cli, Command, Common, CopyCommand, CreateCase, DeviceCommand, EditAsset, EditConfig,
-    EffortCommand, FacilityCommand, GroupAccess, GroupCommand, GroupDuty, GroupSettings, Local,
-    Login, ManagerRight, MemberSees, MemberType, ModelCommand, ModelWords, NewConfig, OnOff, Open,
+    AddAsset, AddUser, AddWebhook, AssetCommand, CarrierChoice, CaseCommand, CaseFilter, CaseKind,
+    CaseState, ChangeWebhook, Cli, Command, Common, CopyCommand, CreateCase, DeviceCommand,
+    EditAsset, EditConfig, EffortCommand, FacilityCommand, GroupAccess, GroupCommand, GroupDuty,
+    GroupSettings, Import, ImportCommand, Local, Login, ManagerRight, MemberSees, MemberType,
+    ModelCommand, ModelWords, NewConfig, Notifications, NotificationsCommand, OnOff, Open,
     OrganisationCommand, ParticipantCommand, RoleCommand, RoleRight, Sees, StopwatchOption,
-    SwitchChange, TemplateCommand, TunnelCommand, UserCommand, Vnc, WorkspaceCommand, YesNo,
+    SwitchChange, TemplateCommand, TunnelCommand, UserCommand, Vnc, Wanted, WebhookCommand,
+    WorkspaceCommand, YesNo,
 };
 pub use exit::{Exit, Failure};
 pub use grammar::{Forward, ForwardTo, InvalidForward, InvalidTarget, NewTarget};
@@ -160,6 +163,9 @@ impl Here {
             Command::Effort(command) => self.effort(command).await?,
             Command::Workspace(command) => self.workspace(command).await?,
             Command::Organisation(command) => self.organisation(command).await?,
+            Command::Import(command) => self.import(command).await?,
+            Command::Webhook(command) => self.webhook(command).await?,
+            Command::Notifications(asked) => self.notifications(asked).await?,
             Command::Audit { case } => self.audit(&case).await?,
         }
         Ok(Exit::Done)

@@ -14,6 +14,8 @@
 //! than [`SHOWN_CHARS_MAX`] characters of what was written.
 
 mod fault;
+#[cfg(feature = "gateway")]
+mod outbound;
 mod page;
 pub mod parse;
 

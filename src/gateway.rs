@@ -16,6 +16,7 @@ mod escalation;
 mod files;
 mod init;
 mod options;
+mod outbox;
 mod start;
 #[cfg(test)]
 mod tests;
@@ -31,6 +32,9 @@ use std::path::Path;
 
 use crate::{
     audit::Summary,
+    clock::Now,
+    hooks::Outcome,
+    mail::{MailSetupError, Mailer, is_mailbox},
     store::{VerifyError, verify_file},
 };
 
@@ -41,6 +45,42 @@ use crate::{
 /// [`VerifyError`] names the first faulty record.
 pub async fn verify_audit(path: &Path) -> Result<Summary, VerifyError> {
     verify_file(path).await
+}
+
+/// Why a test mail did not leave.
+#[derive(Debug, thiserror::Error)]
+pub enum MailTestError {
+    #[error("no mail server is set up: expected [mail] in gateway.toml")]
+    NotSetUp,
+    #[error(transparent)]
+    Setup(#[from] MailSetupError),
+    #[error("`{0}` is no e-mail address")]
+    Address(String),
+    #[error("not sent: {0}")]
+    NotSent(String),
+}
+
+/// Sends a test mail to `to` through the server that `options` name; needs no running gateway.
+///
+/// # Errors
+///
+/// [`MailTestError`], in the server's own words where it refused.
+pub async fn test_mail(options: &Options, to: &str) -> Result<(), MailTestError> {
+    let mail = options.mail.as_ref().ok_or(MailTestError::NotSetUp)?;
+    if !is_mailbox(to) {
+        return Err(MailTestError::Address(to.to_owned()));
+    }
+    let id = format!("test-{}", Now::read().wall.0);
+    let text = format!(
+        "This is a test of the Caseway gateway {}.\n\nMail from it arrives here.\n",
+        url(&options.names, options.listen.port())
+    );
+    match Mailer::new(mail)?.send(&id, to, "Caseway: a test", &text).await {
+        Outcome::Taken { .. } => Ok(()),
+        Outcome::Failed { fault, .. } | Outcome::Refused { fault, .. } => {
+            Err(MailTestError::NotSent(fault))
+        }
+    }
 }
 
 /// Where people reach a gateway: by the first of its names.

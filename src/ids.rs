@@ -130,6 +130,10 @@ ids! {
     CaseRoleId, "case role", to_ascii_lowercase;
     /// People of a company who share an e-mail domain.
     OrganisationId, "organisation", to_ascii_lowercase;
+    /// A company's address for messages about what happens to its cases and machines.
+    HookId, "webhook", to_ascii_lowercase;
+    /// One message that leaves the gateway, however often it is tried.
+    DeliveryId, "delivery", to_ascii_lowercase;
     /// A gateway process's name among its siblings, as its face certificate spells it.
     GatewayId, "gateway", to_ascii_lowercase;
 }

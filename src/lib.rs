@@ -7,12 +7,12 @@
 //!  9  doors      bin/caseway-gateway   bin/caseway-agent   bin/caseway
 //!  8  paper      config
 //!  7  process    gateway   demo
-//!  6  faces      peers     console
+//!  6  faces      peers     console    webhooks     mail
 //!  5  beam                broker
 //!  4  process    agent   client             |  session
 //!  3  rooms      transport   wire           |  store     authz
 //!  2  rooms      tls   seal   relay         |  warrant   token   registry   audit   machines   tenancy   cases
-//!                                          |  groups   workspaces   visibility
+//!                                          |  groups   workspaces   visibility   hooks   notices   imports
 //!  1  ground          secret   tasks   ids   clock   telemetry
 //!                <-------- bytes -------->     <---------------- decisions ---------------->
 //! ```
@@ -30,7 +30,13 @@ pub mod audit;
 pub mod authz;
 pub mod cases;
 pub mod groups;
+#[cfg(feature = "gateway")]
+pub mod hooks;
+#[cfg(feature = "gateway")]
+pub mod imports;
 pub mod machines;
+#[cfg(feature = "gateway")]
+pub mod notices;
 #[cfg(feature = "gateway")]
 pub mod registry;
 #[cfg(feature = "gateway")]
@@ -56,7 +62,11 @@ pub mod broker;
 #[cfg(feature = "gateway")]
 pub mod console;
 #[cfg(feature = "gateway")]
+pub mod mail;
+#[cfg(feature = "gateway")]
 pub mod peers;
+#[cfg(feature = "gateway")]
+pub mod webhooks;
 
 // Processes and their paper.
 #[cfg(feature = "agent")]

@@ -20,6 +20,7 @@ mod assets;
 mod assignments;
 mod cases;
 mod changes;
+mod courier;
 mod credentials;
 mod decommission;
 mod devices;
@@ -28,11 +29,15 @@ mod error;
 mod facilities;
 mod facts;
 mod groups;
+mod hooks;
+mod imports;
 mod inherit;
 mod machines;
 mod models;
+mod notices;
 mod open;
 mod organisations;
+mod outbox;
 mod participants;
 mod people;
 mod places;
@@ -55,6 +60,7 @@ pub use assets::{AssetChange, AssetEntry};
 pub use assignments::{ASSIGNMENTS_MAX, Held, SCOPE_OBJECTS_MAX};
 pub use cases::{About, CaseFilter, NewCase, SwitchAsk};
 pub use changes::{Change, Object};
+pub use courier::{Due, LOG_LASTS, Parcel, Recipient};
 pub use credentials::Login;
 pub use decommission::{Decommission, Resetting};
 pub use devices::{DeviceEntry, ENROLMENT_LASTS, EnrolError, Enrolment, NewDevice};
@@ -65,12 +71,15 @@ pub use facts::{Subject, TunnelKey};
 pub use groups::{
     GROUP_MEMBERS_MAX, GROUPS_MAX, Group, GroupChange, GroupMember, NewGroup, OnDuty,
 };
+pub use hooks::{Delivery, HookChange, NewHook};
+pub use imports::{Imported, ImportedLine, LineOutcome};
 pub use machines::NewAsset;
 pub use models::{ModelEntry, ModelText, TEMPLATES_MAX, TemplateEntry};
 pub use open::{FREE_BYTES_MIN, Limits, Store};
 pub use organisations::{
     NewOrganisation, Organisation, OrganisationChange, OrganisationMember, SettingChange,
 };
+pub use outbox::WAITING_MAX;
 pub use participants::{CopyOnCase, Participant};
 pub use people::NewPerson;
 pub use places::Placed;

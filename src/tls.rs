@@ -10,7 +10,8 @@
 //! the public key: its digest is what is pinned, stored and revoked; the certificate only carries it.
 //!
 //! What always holds: TLS 1.3 only, no early data, the aws-lc provider, post-quantum key exchange
-//! first; private keys are files of mode 0600; one CA is trusted, never the system's.
+//! first; private keys are files of mode 0600; one CA is trusted, never the system's. `web` alone is
+//! for servers that are not ours, and stands apart.
 
 mod ca;
 mod configs;
@@ -19,9 +20,14 @@ mod files;
 mod identity;
 #[cfg(test)]
 mod tests;
+#[cfg(feature = "gateway")]
+mod web;
 
 pub use ca::{Ca, CaError, CertificateRequest, InvalidRequest, Issued};
 pub use configs::{ALPN_ENROL, ALPN_PEER, Door, GatewayTls, PeerTls, Trust, TrustError, provider};
 pub use fault::TlsFault;
 pub use files::FileError;
+#[cfg(feature = "gateway")]
+pub use web::{WebTls, WebTlsError};
+
 pub use identity::{CertificateFault, Identity, IdentityError, NewKey, peer_id, spki_digest};

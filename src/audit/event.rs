@@ -85,6 +85,7 @@ events! {
     TemplateChanged = "template_changed",
     TemplateDeleted = "template_deleted",
     PersonCreated = "person_created",
+    PersonChanged = "person_changed",
     PersonDisabled = "person_disabled",
     PersonEnabled = "person_enabled",
     AssignmentAdded = "assignment_added",
@@ -117,6 +118,13 @@ events! {
     MachineCreated = "machine_created",
     MachineModelChanged = "machine_model_changed",
     LinkChanged = "link_changed",
+    WebhookCreated = "webhook_created",
+    WebhookChanged = "webhook_changed",
+    WebhookSecretChanged = "webhook_secret_changed",
+    WebhookTested = "webhook_tested",
+    /// Its receiver took nothing for days, or says that it wants nothing more.
+    WebhookDisabled = "webhook_disabled",
+    WebhookDeleted = "webhook_deleted",
     DeviceCreated = "device_created",
     /// A one-time enrolment token was given out.
     EnrolmentIssued = "enrolment_issued",

@@ -10,6 +10,8 @@ mod check;
 mod demo;
 #[path = "caseway-gateway/init.rs"]
 mod init;
+#[path = "caseway-gateway/mail.rs"]
+mod mail;
 #[path = "caseway-gateway/out.rs"]
 mod out;
 #[path = "caseway-gateway/run.rs"]
@@ -20,7 +22,7 @@ use std::process::ExitCode;
 use caseway::telemetry::{self, Verbosity};
 use clap::Parser;
 
-use args::{Args, AuditCommand, Command};
+use args::{Args, AuditCommand, Command, MailCommand};
 use out::{Failure, Out};
 
 fn main() -> ExitCode {
@@ -46,6 +48,9 @@ async fn act(command: Command, out: &Out) -> Result<(), Failure> {
         Command::Demo(demo) => demo::demo(demo, out).await,
         Command::Audit { command: AuditCommand::Verify { config, file } } => {
             audit::verify(config, file, out).await
+        }
+        Command::Mail { command: MailCommand::Test { config, to } } => {
+            mail::test(&config, &to, out).await
         }
     }
 }

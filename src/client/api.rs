@@ -25,6 +25,7 @@ use model::Items;
 use super::{
     exit::{Exit, Failure},
     gate::{self, GateError},
+    outbound::FaultRow,
     state::Gateway,
 };
 use crate::{
@@ -58,6 +59,8 @@ pub(super) struct Problem {
     pub(super) detail: String,
     /// A code of domain.md J, or one of the API's own.
     pub(super) reason: String,
+    /// What is wrong with a table, line by line.
+    pub(super) faults: Vec<FaultRow>,
 }
 
 /// Why there is no answer.
@@ -195,6 +198,16 @@ impl Api {
         self.answered(request).await
     }
 
+    /// Sends a CSV table.
+    pub(super) async fn post_csv<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        table: Vec<u8>,
+    ) -> Result<T, ApiError> {
+        let body = Content { kind: "text/csv; charset=utf-8", bytes: table.into() };
+        self.ask(Method::POST, path, Some(body)).await
+    }
+
     pub(super) async fn patch<T: DeserializeOwned>(
         &self,
         path: &str,
@@ -235,7 +248,7 @@ impl Api {
         &self,
         method: Method,
         path: &str,
-        body: Option<Bytes>,
+        body: Option<Content>,
     ) -> Result<T, ApiError> {
         let request = self.request(method, path, body)?;
         self.answered(request).await
@@ -259,7 +272,7 @@ impl Api {
         &self,
         method: Method,
         path: &str,
-        body: Option<Bytes>,
+        body: Option<Content>,
     ) -> Result<Request<Full<Bytes>>, ApiError> {
         let mut request = Request::builder()
             .method(method)
@@ -274,12 +287,14 @@ impl Api {
             value.set_sensitive(true);
             request = request.header(header::AUTHORIZATION, value);
         }
-        if body.is_some() {
-            request = request.header(header::CONTENT_TYPE, "application/json");
-        }
-        request
-            .body(Full::new(body.unwrap_or_default()))
-            .map_err(|e| ApiError::Strange(e.to_string()))
+        let bytes = match body {
+            Some(Content { kind, bytes }) => {
+                request = request.header(header::CONTENT_TYPE, kind);
+                bytes
+            }
+            None => Bytes::new(),
+        };
+        request.body(Full::new(bytes)).map_err(|e| ApiError::Strange(e.to_string()))
     }
 
     async fn exchange(
@@ -334,8 +349,15 @@ pub(super) fn typed<T: DeserializeOwned>(item: Value) -> Result<T, ApiError> {
     serde_json::from_value(item).map_err(|e| ApiError::Strange(e.to_string()))
 }
 
-fn text(body: &impl Serialize) -> Result<Bytes, ApiError> {
-    serde_json::to_vec(body).map(Bytes::from).map_err(|e| ApiError::Strange(e.to_string()))
+/// What a request carries.
+struct Content {
+    kind: &'static str,
+    bytes: Bytes,
+}
+
+fn text(body: &impl Serialize) -> Result<Content, ApiError> {
+    let bytes = serde_json::to_vec(body).map_err(|e| ApiError::Strange(e.to_string()))?;
+    Ok(Content { kind: "application/json", bytes: bytes.into() })
 }
 
 /// The part of an address behind the question mark.

@@ -3,6 +3,7 @@
 mod admin;
 mod groups;
 mod machines;
+mod outbound;
 
 use std::path::PathBuf;
 
@@ -18,6 +19,10 @@ pub use groups::{
 pub use machines::{
     AssetCommand, EditAsset, EditConfig, FacilityCommand, ModelCommand, ModelWords, NewConfig,
     TemplateCommand, TunnelCommand,
+};
+pub use outbound::{
+    AddWebhook, ChangeWebhook, Import, ImportCommand, Notifications, NotificationsCommand, Wanted,
+    WebhookCommand,
 };
 
 use super::grammar::{Forward, parse_duration};
@@ -138,6 +143,14 @@ pub enum Command {
     /// Organisations: people of an e-mail domain, and what they see of each other's cases
     #[command(subcommand)]
     Organisation(OrganisationCommand),
+    /// Import people or assets from a CSV file
+    #[command(subcommand)]
+    Import(ImportCommand),
+    /// Webhooks of your company: add, test, see what was sent
+    #[command(subcommand)]
+    Webhook(WebhookCommand),
+    /// What you are told by mail
+    Notifications(Notifications),
     /// A case's audit log
     Audit {
         #[arg(long)]

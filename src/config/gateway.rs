@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use super::{Fault, Faults, Page, parse};
+use super::{Fault, Faults, Page, outbound, parse};
 use crate::gateway::Options;
 
 /// What environment variables begin with.
@@ -68,6 +68,7 @@ fn read(mut page: Page, beside: &Path, flags: &Flags) -> Result<Options, Faults>
     options.names = page.or("names", options.names, parse::list(NAMES_MAX, server_name));
     sessions(&mut page, &mut options);
     limits(&mut page, &mut options);
+    outbound::read(&mut page, beside, &mut options);
     page.finish(|| Some(options))
 }
 
@@ -143,7 +144,7 @@ pub fn check_names(names: &[String]) -> Result<(), Faults> {
 /// The options as `check` prints them. There is no secret among them: those stay in files.
 #[must_use]
 pub fn shown(options: &Options) -> Vec<(&'static str, String)> {
-    vec![
+    let mut shown = vec![
         ("data_dir", options.dir.components().collect::<PathBuf>().display().to_string()),
         ("gateway", options.gateway.to_string()),
         ("listen", options.listen.to_string()),
@@ -161,7 +162,9 @@ pub fn shown(options: &Options) -> Vec<(&'static str, String)> {
         ("limits.free_disk_mib", (options.free_bytes_min / MIB).to_string()),
         ("ca.key", REDACTED.to_owned()),
         ("warrant.key", REDACTED.to_owned()),
-    ]
+    ];
+    shown.extend(outbound::shown(options));
+    shown
 }
 
 /// A rate in Mbit/s; 0 is none.
@@ -211,7 +214,9 @@ pub fn first(listen: SocketAddr, names: &[String]) -> String {
          #device_mbit = {}\n\
          #case_mbit = {}\n\
          # Disk space that is kept free for audit records; without it no session starts.\n\
-         #free_disk_mib = {}\n",
+         #free_disk_mib = {}\n\
+         \n\
+         {}",
         defaults.gateway,
         duration(defaults.session_idle),
         duration(defaults.session_max),
@@ -224,6 +229,7 @@ pub fn first(listen: SocketAddr, names: &[String]) -> String {
         mbit(defaults.rates.device),
         mbit(defaults.rates.case),
         defaults.free_bytes_min / MIB,
+        outbound::FIRST,
     )
 }
 
@@ -268,7 +274,9 @@ mod tests {
             .lines()
             .map(|line| line.strip_prefix('#').filter(|l| !l.starts_with(' ')).unwrap_or(line))
             .collect();
-        assert_eq!(options(&uncommented.join("\n")).unwrap(), written);
+        let mut all = options(&uncommented.join("\n")).unwrap();
+        assert!(all.mail.take().is_some(), "mail is an example: there is no default server");
+        assert_eq!(all, written);
         insta::assert_snapshot!(text);
     }
 
@@ -285,7 +293,8 @@ mod tests {
 
     #[test]
     fn what_check_prints_holds_every_key_of_the_file() {
-        let shown = shown(&Options::new("/srv".into()));
+        let mail = options("[mail]\nhost = 'smtp.example'\nfrom = 'c@firm.example'").unwrap();
+        let shown = shown(&mail);
         let text = first("0.0.0.0:8443".parse().unwrap(), &[]);
         let keys = text.lines().filter_map(|line| line.trim_start_matches('#').split_once(" = "));
         for (key, _) in keys {

@@ -164,6 +164,12 @@ impl Page {
         found
     }
 
+    /// Whether `key`, or anything under it, is there at all, right or wrong.
+    #[must_use]
+    pub fn has(&self, key: &str) -> bool {
+        self.find(key).is_some()
+    }
+
     /// Adds a fault of `key` that no parser can see, such as two keys that exclude each other.
     pub fn fault(&mut self, key: &str, what: impl Into<String>) {
         self.faults.add(Fault::new(&self.name, &format!("{}{key}", self.prefix), what));

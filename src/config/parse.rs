@@ -60,6 +60,15 @@ pub fn duration(range: RangeInclusive<Duration>) -> impl FnOnce(&Value) -> Parse
     }
 }
 
+/// `true` or `false`.
+///
+/// # Errors
+///
+/// What was expected.
+pub fn flag(value: &Value) -> Parsed<bool> {
+    value.as_bool().ok_or_else(|| "expected true or false".to_owned())
+}
+
 /// A path. Whether anything is there is for the one who opens it to say.
 ///
 /// # Errors

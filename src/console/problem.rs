@@ -10,7 +10,10 @@ use serde::Serialize;
 use tracing::error;
 
 use super::passwords::PasswordError;
-use crate::authz::{Denial, Reason};
+use crate::{
+    authz::{Denial, Reason},
+    imports::Fault,
+};
 
 const CONTENT_TYPE: &str = "application/problem+json";
 
@@ -26,6 +29,9 @@ pub(super) struct Problem {
     /// A code of domain.md J, or one of `invalid`, `conflict`, `stale`, `too_large`, `method`, `timed_out`,
     /// `unavailable`.
     reason: &'static str,
+    /// What is wrong with a table, line by line.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    faults: Vec<Fault>,
     #[serde(skip)]
     retry_after: Option<u64>,
 }
@@ -38,8 +44,14 @@ impl Problem {
             status: status.as_u16(),
             detail: detail.into(),
             reason,
+            faults: Vec::new(),
             retry_after: None,
         }
+    }
+
+    /// The same, with each single fault.
+    pub(super) fn listing(self, faults: Vec<Fault>) -> Self {
+        Self { faults, ..self }
     }
 
     /// The request itself cannot be right.

@@ -15,8 +15,8 @@ use tokio::time::timeout;
 
 use super::{
     around, assets, cases, decommission, desk::Desk, devices, facilities, groups, health, history,
-    login, me, models, organisations, people, problem::Problem, records, sessions, tunnels,
-    workspaces,
+    imports, login, me, models, notifications, organisations, people, problem::Problem, records,
+    sessions, tunnels, webhooks, workspaces,
 };
 
 /// The longest that an answer takes; past it the caller is told so, and may look what became of it.
@@ -113,6 +113,7 @@ pub(super) fn table() -> Vec<Route> {
     ]
     .into_iter()
     .chain(around_cases())
+    .chain(outbound())
     .collect()
 }
 
@@ -158,6 +159,26 @@ fn around_cases() -> Vec<Route> {
         route(People, M::GET,    "/api/v1/organisations/{organisation}",        organisations::show),
         route(People, M::PATCH,  "/api/v1/organisations/{organisation}",        organisations::change),
         route(People, M::PUT,    "/api/v1/organisations/{organisation}/members/{user}", organisations::set_sees),
+    ]
+}
+
+/// The part of the table about tables that come in, and messages that go out.
+#[rustfmt::skip]
+fn outbound() -> Vec<Route> {
+    use Method as M;
+    use OpenTo::People;
+    vec![
+        route(People, M::GET,    "/api/v1/me/notifications",                    notifications::list),
+        route(People, M::PUT,    "/api/v1/me/notifications",                    notifications::choose),
+        route(People, M::POST,   "/api/v1/imports/users",                       imports::users),
+        route(People, M::POST,   "/api/v1/imports/assets",                      imports::assets),
+        route(People, M::GET,    "/api/v1/webhooks",                            webhooks::list),
+        route(People, M::POST,   "/api/v1/webhooks",                            webhooks::create),
+        route(People, M::PATCH,  "/api/v1/webhooks/{hook}",                     webhooks::change),
+        route(People, M::DELETE, "/api/v1/webhooks/{hook}",                     webhooks::delete),
+        route(People, M::POST,   "/api/v1/webhooks/{hook}/secret",              webhooks::rotate),
+        route(People, M::POST,   "/api/v1/webhooks/{hook}/test",                webhooks::test),
+        route(People, M::GET,    "/api/v1/webhooks/{hook}/deliveries",          webhooks::deliveries),
     ]
 }
 

@@ -2,4 +2,5 @@
 
 mod endpoints;
 mod journeys;
+mod outbound;
 mod world;

@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use super::{files::DataDir, init::first_gateway};
-use crate::{broker::Rates, ids::GatewayId};
+use crate::{broker::Rates, ids::GatewayId, mail, webhooks};
 
 /// The port of everything over TLS, and of QUIC.
 pub const PORT_DEFAULT: u16 = 8443;
@@ -35,6 +35,10 @@ pub struct Options {
     pub sessions_per_device: u32,
     /// How fast the bytes of a session, a device and a case may flow.
     pub rates: Rates,
+    /// How messages to webhooks leave, and where they may lead.
+    pub webhooks: webhooks::Options,
+    /// Where mail is handed over; without it none is sent.
+    pub mail: Option<mail::Options>,
     /// Disk space kept free for audit; under it nothing starts.
     pub free_bytes_min: u64,
 }
@@ -63,6 +67,8 @@ impl Options {
             sessions_per_person: 8,
             sessions_per_device: 4,
             rates: Rates::default(),
+            webhooks: webhooks::Options::default(),
+            mail: None,
             free_bytes_min: 256 * 1024 * 1024,
         }
     }

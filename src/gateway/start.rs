@@ -9,6 +9,7 @@ use super::{
     Options,
     escalation::escalate,
     files::{DataDir, FileError},
+    outbox, url,
 };
 use crate::{
     audit::{Actor, Entry, Event},
@@ -16,13 +17,15 @@ use crate::{
     clock::{Now, Wall, until},
     console::{self, Door, PasswordError},
     ids::GatewayId,
+    mail::{MailSetupError, Mailer},
     peers::{self, Present},
     registry::Registry,
     session,
     store::{Limits, Store, StoreError},
     tasks::{Scope, Stop},
-    tls::{Ca, CaError, GatewayTls, Identity, IdentityError, Trust, TrustError},
+    tls::{Ca, CaError, GatewayTls, Identity, IdentityError, Trust, TrustError, WebTlsError},
     transport::{self, BindError, ListenOptions, Listener, TlsStream},
+    webhooks,
 };
 
 /// How long tasks may take to finish once they were asked to.
@@ -63,6 +66,10 @@ pub enum StartError {
     Store(#[from] StoreError),
     #[error(transparent)]
     Bind(#[from] BindError),
+    #[error(transparent)]
+    Webhooks(#[from] WebTlsError),
+    #[error(transparent)]
+    Mail(#[from] MailSetupError),
     #[error("the console cannot be opened")]
     Console(#[source] PasswordError),
 }
@@ -100,6 +107,8 @@ pub async fn start(options: Options, scope: &Scope) -> Result<Running, StartErro
     let dir = DataDir::new(options.dir.clone());
     let keys = keys(&dir, &options.names)?;
     let warrant_key = Arc::new(dir.warrant_key()?);
+    let webhooks = webhooks::Sender::new(&options.webhooks)?;
+    let mail = options.mail.as_ref().map(Mailer::new).transpose()?;
     let registry = Registry::default();
     let store = open_store(&dir, &registry, &options).await?;
     let listener = match bind(&options, &keys.tls) {
@@ -145,7 +154,11 @@ pub async fn start(options: Options, scope: &Scope) -> Result<Running, StartErro
     let address = listener.local_addr();
     store.record(&entry(&gateway, Event::GatewayStarted)).await?;
     open_doors(&doors, listener, desk, door);
+    let url = url(&options.names, address.port());
     doors.spawn("renew", renew(keys, options.names, doors.stop()));
+    let senders =
+        outbox::Senders { store: store.clone(), gateway: gateway.clone(), url, webhooks, mail };
+    doors.spawn("outbox", outbox::run(senders, doors.clone()));
     doors.spawn("forget", forget(store.clone(), doors.stop()));
     doors.spawn("escalate", escalate(store.clone(), gateway.clone(), doors.stop()));
     info!(%address, %gateway, "gateway started");
@@ -259,6 +272,9 @@ async fn forget(store: Store, stop: Stop) {
         let now = Now::read();
         if let Err(fault) = store.forget_expired(now.wall).await {
             warn!(%fault, "expired tokens and keys not deleted; trying again");
+        }
+        if let Err(fault) = store.forget_parcels(now.wall).await {
+            warn!(%fault, "old messages not deleted; trying again");
         }
         tokio::select! {
             biased;

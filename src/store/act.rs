@@ -7,7 +7,7 @@ use tokio::{sync::OwnedSemaphorePermit, time::timeout};
 
 use super::{
     Change, Object, Store, StoreError, Subject, WriteError, changes, facts, open::TURN_WAIT,
-    records,
+    outbox, records,
 };
 use crate::{
     audit::{Actor, Entry, Event},
@@ -71,8 +71,12 @@ impl Act {
         if !self.touched.is_empty() {
             revision = Some(changes::number(&mut self.tx, &self.touched).await?);
         }
-        records::append(&mut self.tx, &self.told).await?;
+        let numbers = records::append(&mut self.tx, &self.told).await?;
+        let posted = outbox::post(&mut self.tx, &self.told, &numbers).await?;
         self.tx.commit().await?;
+        if posted {
+            self.store.0.ring.notify_one();
+        }
         if let Some(revision) = revision {
             // Fails when nobody listens, which is no fault.
             let _ = self.store.0.published.send(Change { revision, objects: self.touched });

@@ -140,20 +140,31 @@ impl Store {
         let Some(person) = own(&mut allowed, person).await? else {
             return Err(allowed.not_found().await);
         };
-        assignable(&mut allowed, role, scope).await?;
-        let held = held_by(allowed.rows(), &person.id).await?;
-        if held.predefined.len() + held.individual.len() >= ASSIGNMENTS_MAX {
-            return Err(Conflict::Limit("a person has 50 assignments at most").into());
-        }
-        let id: AssignmentId = super::fresh_id()?;
-        insert(allowed.rows(), &id, &person.id, role, scope).await?;
-        allowed.touch(Object::Person(person.id.clone()));
-        allowed.tell(Event::AssignmentAdded, |entry| {
-            entry.object = Some(format!("person/{}", person.id));
-            entry.new = Some(said(role, scope));
-        });
+        let id = give(&mut allowed, &person.id, role, scope).await?;
         Ok((allowed, id))
     }
+}
+
+/// Gives a role to a person of the asker's tenant, if it may be given there.
+pub(super) async fn give(
+    allowed: &mut Allowed,
+    person: &PersonId,
+    role: &RoleRef,
+    scope: &Scope,
+) -> Result<AssignmentId, WriteError> {
+    assignable(allowed, role, scope).await?;
+    let held = held_by(allowed.rows(), person).await?;
+    if held.predefined.len() + held.individual.len() >= ASSIGNMENTS_MAX {
+        return Err(Conflict::Limit("a person has 50 assignments at most").into());
+    }
+    let id: AssignmentId = super::fresh_id()?;
+    insert(allowed.rows(), &id, person, role, scope).await?;
+    allowed.touch(Object::Person(person.clone()));
+    allowed.tell(Event::AssignmentAdded, |entry| {
+        entry.object = Some(format!("person/{person}"));
+        entry.new = Some(said(role, scope));
+    });
+    Ok(id)
 }
 
 /// Whether the role may be given here, with that scope.

@@ -14,7 +14,7 @@ use sqlx::{
     Row, Sqlite, SqlitePool, Transaction,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
-use tokio::sync::{Semaphore, broadcast};
+use tokio::sync::{Notify, Semaphore, broadcast};
 
 use super::{Change, StoreError, error::sqlite_code};
 use crate::{audit::Head, authz::PresenceOf};
@@ -34,6 +34,7 @@ const STEPS: &[&str] = &[
     include_str!("schema/02_access.sql"),
     include_str!("schema/04_machines.sql"),
     include_str!("schema/05_groups.sql"),
+    include_str!("schema/06_sync.sql"),
 ];
 
 /// What the store lets in.
@@ -70,6 +71,8 @@ pub(super) struct Inner {
     /// Held from the beginning of a write until its change is published, so that changes are
     /// published in the order of their revisions.
     pub(super) turn: Arc<Semaphore>,
+    /// Rung when something was written that is to be sent.
+    pub(super) ring: Notify,
     pub(super) published: broadcast::Sender<Change>,
     /// Dropped last: then another gateway may open the file.
     _lock: File,
@@ -106,6 +109,7 @@ impl Store {
             writer,
             readers,
             turn: Arc::new(Semaphore::new(1)),
+            ring: Notify::new(),
             published: broadcast::channel(CHANGES_KEPT).0,
             _lock: lock,
         })))

@@ -85,7 +85,7 @@ impl Store {
         }
         let mut allowed = self.managing(by, None, Permission::ManagePeople, now).await?;
         let Some(tenant) = allowed.tenant().cloned() else { return Err(allowed.not_found().await) };
-        if person_with(allowed.rows(), &email).await? {
+        if person_with(allowed.rows(), &email).await?.is_some() {
             return Err(Conflict::Exists(format!("a person with the address {email}")).into());
         }
         let id = super::fresh_id()?;
@@ -229,10 +229,31 @@ pub(super) async fn person_of(
     row.map(|row| person_in(&Cells::of("people", &row))).transpose()
 }
 
-async fn person_with(conn: &mut SqliteConnection, email: &str) -> Result<bool, StoreError> {
-    let row =
-        sqlx::query("SELECT id FROM people WHERE email = $1").bind(email).fetch_optional(conn);
-    Ok(row.await?.is_some())
+/// A tenant's people who are let in.
+pub(super) async fn active_of(
+    conn: &mut SqliteConnection,
+    tenant: &TenantId,
+) -> Result<Vec<Person>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT id, tenant, email, name, active FROM people WHERE tenant = $1 AND active = 1 \
+         ORDER BY id",
+    )
+    .bind(tenant.as_str())
+    .fetch_all(conn)
+    .await?;
+    rows.iter().map(|row| person_in(&Cells::of("people", row))).collect()
+}
+
+/// The person with this address, of whatever tenant.
+pub(super) async fn person_with(
+    conn: &mut SqliteConnection,
+    email: &str,
+) -> Result<Option<Person>, StoreError> {
+    let row = sqlx::query("SELECT id, tenant, email, name, active FROM people WHERE email = $1")
+        .bind(email)
+        .fetch_optional(conn)
+        .await?;
+    row.map(|row| person_in(&Cells::of("people", &row))).transpose()
 }
 
 /// The tenants with these ids, with their roles.

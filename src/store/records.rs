@@ -123,26 +123,28 @@ pub async fn verify_file(path: &Path) -> Result<Summary, VerifyError> {
     walk(&mut reading).await
 }
 
-/// Appends `entries` to the chain, and moves its head with them.
+/// Appends `entries` to the chain, and moves its head with them; gives the numbers they got.
 pub(super) async fn append(
     conn: &mut SqliteConnection,
     entries: &[Entry],
-) -> Result<(), StoreError> {
+) -> Result<Vec<i64>, StoreError> {
+    let mut numbers = Vec::with_capacity(entries.len());
     if entries.is_empty() {
-        return Ok(());
+        return Ok(numbers);
     }
     let mut head = head(conn).await?;
     for entry in entries {
         let row = Row::chain(entry, head.seq.saturating_add(1), head.hash);
         head = Head { seq: row.seq, hash: row.digest() };
         insert_row(conn, &row).await?;
+        numbers.push(row.seq);
     }
     sqlx::query("UPDATE audit_head SET seq = $1, hash = $2 WHERE id = 1")
         .bind(head.seq)
         .bind(head.hash.to_string())
         .execute(conn)
         .await?;
-    Ok(())
+    Ok(numbers)
 }
 
 async fn head(conn: &mut SqliteConnection) -> Result<Head, StoreError> {

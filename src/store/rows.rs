@@ -87,6 +87,13 @@ impl<'r> Cells<'r> {
         u64::try_from(self.number(column)?).map_err(|fault| self.unreadable(column, fault))
     }
 
+    pub(super) fn count_or_none(&self, column: &str) -> Result<Option<u64>, StoreError> {
+        let number: Option<i64> = self.row.try_get(column)?;
+        number
+            .map(|number| u64::try_from(number).map_err(|fault| self.unreadable(column, fault)))
+            .transpose()
+    }
+
     pub(super) fn flag(&self, column: &str) -> Result<bool, StoreError> {
         Ok(self.number(column)? != 0)
     }

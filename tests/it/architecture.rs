@@ -44,6 +44,11 @@ const PLAN: &[(&str, &[&str])] = &[
     // The targets in a warrant are those of the tunnel config, not a copy of their shape.
     ("warrant", &["ids", "secret", "clock", "machines"]),
     ("registry", &["ids", "authz"]),
+    ("notices", &["ids", "clock"]),
+    // Tables that people import name roles and what these cover.
+    ("imports", &["ids", "tenancy"]),
+    // A message to a webhook tells of a record.
+    ("hooks", &["ids", "secret", "clock", "audit"]),
     // 2 bytes
     ("relay", &["ids", "clock"]),
     ("tls", &["ids", "secret", "clock"]),
@@ -69,6 +74,10 @@ const PLAN: &[(&str, &[&str])] = &[
             "audit",
             "token",
             "authz",
+            // What is told to the outside is written with its record; a table's rows together.
+            "hooks",
+            "notices",
+            "imports",
         ],
     ),
     // 4 processes and the session machine
@@ -174,8 +183,14 @@ const PLAN: &[(&str, &[&str])] = &[
             "broker",
             "session",
             "tls",
+            "hooks",
+            "notices",
+            "imports",
         ],
     ),
+    // A tenant chooses where its messages go: what reaches out for it stands apart.
+    ("webhooks", &["clock", "tls", "hooks"]),
+    ("mail", &["secret", "hooks"]),
     // 7 processes
     (
         "gateway",
@@ -203,6 +218,9 @@ const PLAN: &[(&str, &[&str])] = &[
             "broker",
             "peers",
             "console",
+            "hooks",
+            "webhooks",
+            "mail",
         ],
     ),
     (
@@ -242,6 +260,7 @@ const PLAN: &[(&str, &[&str])] = &[
             "agent",
             "gateway",
             "client",
+            "mail",
         ],
     ),
 ];
@@ -255,14 +274,15 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("tokio_rustls", &["transport", "seal", "tls"]),
     ("rustls", &["tls", "transport", "seal"]),
     ("rcgen", &["tls"]),
+    ("rustls_native_certs", &["tls"]),
     ("x509_parser", &["tls"]),
     ("russh", &["ssh", "shell"]),
     ("sqlx", &["store"]),
     ("axum", &["console"]),
     ("tower", &["console"]),
-    ("hyper", &["console", "client", "demo"]),
-    ("hyper_util", &["console", "client", "demo"]),
-    ("http_body_util", &["console", "client", "demo"]),
+    ("hyper", &["console", "client", "demo", "webhooks"]),
+    ("hyper_util", &["console", "client", "demo", "webhooks"]),
+    ("http_body_util", &["console", "client", "demo", "webhooks"]),
     ("cedar_policy", &["authz"]),
     ("tracing_subscriber", &["telemetry"]),
     ("argon2", &["console"]),
@@ -275,7 +295,9 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("rpassword", &["client"]),
     ("tokio_modbus", &["demo"]),
     ("embedded_graphics", &["demo"]),
-    ("aws_lc_rs", &["seal", "tls", "token", "warrant", "audit", "store", "demo"]),
+    ("aws_lc_rs", &["seal", "tls", "token", "warrant", "audit", "store", "demo", "hooks"]),
+    ("lettre", &["mail"]),
+    ("csv", &["imports"]),
     ("anyhow", &["bin"]),
 ];
 

@@ -17,6 +17,7 @@ mod faults;
 mod first_day;
 mod hostile;
 mod networks;
+mod outbound;
 mod refusals;
 mod tunnels;
 mod world;

@@ -169,6 +169,11 @@ pub(crate) struct Gateway {
 impl Gateway {
     /// `init` and `run`, on a port of its own.
     pub(crate) async fn start(admin: &str) -> Self {
+        Self::start_with(admin, |config| config).await
+    }
+
+    /// As [`Self::start`], with another config than `init` wrote.
+    pub(crate) async fn start_with(admin: &str, edit: impl FnOnce(String) -> String) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let home = dir.path().join("gateway");
         let made = program(GATEWAY)
@@ -178,6 +183,9 @@ impl Gateway {
             .output();
         let made = within("init", made).await.unwrap();
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        let config = home.join("gateway.toml");
+        let edited = edit(std::fs::read_to_string(&config).unwrap());
+        std::fs::write(&config, edited).unwrap();
         let mut child = program(GATEWAY)
             .args(["run", "--json", "--config"])
             .arg(home.join("gateway.toml"))

@@ -47,6 +47,23 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: AuditCommand,
     },
+    /// Look at how mail is sent.
+    Mail {
+        #[command(subcommand)]
+        command: MailCommand,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum MailCommand {
+    /// Send a test mail through the server that the config names.
+    Test {
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+        /// Who gets it.
+        #[arg(long, value_name = "EMAIL")]
+        to: String,
+    },
 }
 
 #[derive(Debug, Subcommand)]

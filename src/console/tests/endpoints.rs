@@ -37,6 +37,12 @@ const NOT_ABOUT_AN_OBJECT: &[(&str, &str)] = &[
     ("GET", "/api/v1/workspaces"),
     ("GET", "/api/v1/organisations"),
     ("POST", "/api/v1/organisations"),
+    ("GET", "/api/v1/me/notifications"),
+    ("PUT", "/api/v1/me/notifications"),
+    ("GET", "/api/v1/webhooks"),
+    ("POST", "/api/v1/webhooks"),
+    ("POST", "/api/v1/imports/users"),
+    ("POST", "/api/v1/imports/assets"),
 ];
 
 /// Words of which the stranger must see none.
@@ -154,6 +160,15 @@ fn right(route: &Route) -> (&'static str, Value) {
         ("PUT", "/api/v1/organisations/{organisation}/members/{user}") => {
             ("wanda", json!({ "sees": "organisation" }))
         }
+        ("POST", "/api/v1/webhooks") => {
+            ("tina", json!({ "url": "https://tickets.example/in", "kinds": ["case.created"] }))
+        }
+        ("PATCH", "/api/v1/webhooks/{hook}") => ("tina", json!({ "enabled": true })),
+        ("PUT", "/api/v1/me/notifications") => ("milo", json!({ "case_assigned": false })),
+        // A text is sent as CSV.
+        ("POST", "/api/v1/imports/users") => ("tina", json!("email,name\nx@y.example,X\n")),
+        ("POST", "/api/v1/imports/assets") => ("wanda", json!("serial,name\nM-9,Mixer\n")),
+        (_, path) if path.starts_with("/api/v1/webhooks") => ("tina", Value::Null),
         (_, path) if path.starts_with("/api/v1/users") => ("tina", Value::Null),
         (_, _) => ("wanda", Value::Null),
     }
@@ -173,6 +188,7 @@ fn filled(route: &Route, session: &str) -> String {
         .replace("{machine}", "machine-7")
         .replace("{user}", "emil")
         .replace("{assignment}", "emil-0")
+        .replace("{hook}", "op-hook")
         .replace("{session}", session)
         .replace("{group}", "desk")
         .replace("{workspace}", "floor")
@@ -218,6 +234,14 @@ async fn world() -> (World, String) {
         requested.session
     );
     world.store.plant(AROUND.to_owned() + &effort).await;
+    let hook = crate::store::NewHook {
+        id: Some("op-hook".parse().unwrap()),
+        name: "Tickets".into(),
+        url: "https://tickets.op.example/in".parse().unwrap(),
+        kinds: Vec::new(),
+    };
+    let by = crate::store::By { person: "tina".parse().unwrap(), source_ip: None };
+    world.store.create_hook(&by, &hook, Now::read()).await.unwrap();
     (world, requested.session.to_string())
 }
 

@@ -141,7 +141,16 @@ impl World {
             request = request.header(header::AUTHORIZATION, format!("Bearer {bearer}"));
         }
         let remote: SocketAddr = "192.0.2.7:4711".parse().unwrap();
-        let body = if body.is_null() { Body::empty() } else { Body::from(body.to_string()) };
+        let body = match &body {
+            Value::Null => Body::empty(),
+            Value::String(table) => {
+                request = request.header(header::CONTENT_TYPE, "text/csv");
+                Body::from(table.clone())
+            }
+            Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
+                Body::from(body.to_string())
+            }
+        };
         let request = request.extension(Remote(remote)).body(body).unwrap();
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (head, body) = response.into_parts();

@@ -1,0 +1,168 @@
+//! What people are told of by mail, and in which words.
+//!
+//! `store` decides who hears of a record, by the policies; this room knows the topics that a person
+//! may turn on or off, and writes the message.
+//!
+//! What always holds: a message says what happened, to which case and machine, by whom, and what to
+//! do next; it holds nothing that its reader could not look up; free text of others is quoted, in
+//! one line.
+
+use std::fmt::{self, Write};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{clock::Wall, ids::CaseId};
+
+/// The longest text of others that is quoted, in characters.
+const QUOTE_CHARS_MAX: usize = 300;
+
+/// What a person may be told of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Topic {
+    /// An operator opened a shared case (domain.md A, "provider is notified").
+    CaseOpened,
+    /// The case is the reader's to work on.
+    CaseAssigned,
+    /// A case that the reader works on was opened again.
+    CaseReopened,
+}
+
+impl Topic {
+    /// Every topic, in the order in which they are shown.
+    pub const ALL: [Self; 3] = [Self::CaseOpened, Self::CaseAssigned, Self::CaseReopened];
+
+    /// As it is typed and kept.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::CaseOpened => "case_opened",
+            Self::CaseAssigned => "case_assigned",
+            Self::CaseReopened => "case_reopened",
+        }
+    }
+
+    /// What it is about, for the list of topics.
+    #[must_use]
+    pub fn about(self) -> &'static str {
+        match self {
+            Self::CaseOpened => "an operator opened a case that you may work on",
+            Self::CaseAssigned => "a case was assigned to you",
+            Self::CaseReopened => "a case of yours was opened again",
+        }
+    }
+
+    /// Whether people who never chose are told: of what waits for them (INF).
+    #[must_use]
+    pub fn wanted_at_first(self) -> bool {
+        match self {
+            Self::CaseOpened | Self::CaseAssigned | Self::CaseReopened => true,
+        }
+    }
+}
+
+/// What happened, as far as a message tells it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Happening<'a> {
+    pub topic: Topic,
+    pub case: &'a CaseId,
+    pub title: &'a str,
+    /// The machine's name, where there is one to tell.
+    pub machine: Option<&'a str>,
+    /// Who did it, by name.
+    pub by: &'a str,
+    pub at: Wall,
+    /// Words that came with it.
+    pub words: Option<&'a str>,
+}
+
+/// A message, before it has a reader.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Letter {
+    pub subject: String,
+    pub text: String,
+}
+
+impl Happening<'_> {
+    /// The message about it; `gateway` is where the reader logs in.
+    #[must_use]
+    pub fn letter(&self, gateway: &str) -> Letter {
+        let case = self.case;
+        let (said, next) = match self.topic {
+            Topic::CaseOpened => ("was opened", format!("caseway case show {case}")),
+            Topic::CaseAssigned => ("was assigned to you", format!("caseway case show {case}")),
+            Topic::CaseReopened => ("was opened again", format!("caseway case show {case}")),
+        };
+        let mut text = format!("{case} {said} by {}.\n\n", Quoted(self.by));
+        let mut line = |name: &str, value: &dyn fmt::Display| {
+            let _ = writeln!(text, "  {name:<9}{value}");
+        };
+        line("Case", &format_args!("{case}: {}", Quoted(self.title)));
+        if let Some(machine) = self.machine {
+            line("Machine", &Quoted(machine));
+        }
+        line("When", &self.at);
+        if let Some(words) = self.words {
+            line("Words", &format_args!("\"{}\"", Quoted(words)));
+        }
+        let _ = write!(
+            text,
+            "\nTo see it: {next}\n\n-- \nSent by the Caseway gateway at {gateway}. You get this because \
+             of your roles there.\nNot wanted? caseway notifications set {} off\n",
+            self.topic.code()
+        );
+        Letter { subject: format!("{case} {said}: {}", Quoted(self.title)), text }
+    }
+}
+
+/// Somebody else's text: one line, no control characters, not endless.
+struct Quoted<'a>(&'a str);
+
+impl fmt::Display for Quoted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut chars = self.0.chars();
+        for c in chars.by_ref().take(QUOTE_CHARS_MAX) {
+            f.write_char(if c.is_control() { ' ' } else { c })?;
+        }
+        if chars.next().is_some() { f.write_str("...") } else { Ok(()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn letter(topic: Topic, title: &str) -> Letter {
+        Happening {
+            topic,
+            case: &"CASE-7".parse().unwrap(),
+            title,
+            machine: Some("Press 7"),
+            by: "Milo Operator",
+            at: "2026-05-01T08:00:00Z".parse().unwrap(),
+            words: None,
+        }
+        .letter("https://gateway.example:8443")
+    }
+
+    #[test]
+    fn a_letter_says_what_happened_and_what_to_do() {
+        let Letter { subject, text } = letter(Topic::CaseAssigned, "Hydraulics leak");
+        insta::assert_snapshot!(format!("{subject}\n\n{text}"));
+    }
+
+    #[test]
+    fn what_others_wrote_stays_in_its_line() {
+        let title = format!("Leak\r\nBcc: all@firm.example\n{}", "x".repeat(1_000));
+        let Letter { subject, text } = letter(Topic::CaseOpened, &title);
+        assert!(!subject.contains(['\r', '\n']) && subject.len() < 400, "{subject}");
+        assert!(!text.contains("\nBcc"), "{text}");
+    }
+
+    #[test]
+    fn a_topic_is_typed_as_the_api_spells_it() {
+        for topic in Topic::ALL {
+            assert_eq!(serde_json::to_value(topic).unwrap(), topic.code());
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! Mail about records: who is written to, and who is not.
+
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::{cases::CaseType, notices::Topic};
+
+const GATEWAY: &str = "https://gateway.example:8443";
+
+/// Who gets mail, and about what.
+async fn written(desk: &Desk) -> Vec<String> {
+    while desk.store.write_mail(Some(GATEWAY), Now::read()).await.unwrap() {}
+    let due = desk.store.due(Now::read().wall).await.unwrap();
+    due.parcels
+        .iter()
+        .map(|parcel| match &parcel.to {
+            Recipient::Mail { address, subject } => format!("{address}: {subject}"),
+            Recipient::Hook { .. } => panic!("a webhook"),
+        })
+        .collect()
+}
+
+async fn create(desk: &Desk, who: &str, case_type: CaseType) {
+    let about = About::Asset("press-7".parse().unwrap());
+    let new = NewCase { case_type, about, title: "Hydraulics leak".into() };
+    desk.store.create_case(&by(who), &new, Now::read()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_provider_is_told_of_a_shared_case_and_never_of_an_internal_one() {
+    let desk = Desk::new().await;
+    create(&desk, "emil", CaseType::OperatorInternal).await;
+    assert_eq!(written(&desk).await, Vec::<String>::new());
+    create(&desk, "milo", CaseType::Shared).await;
+    // Those who may work on it: 1st Level and technicians; not the data manager, who only reads.
+    assert_eq!(
+        written(&desk).await,
+        [
+            "lara@sp.example: CASE-5 was opened: Hydraulics leak",
+            "stella@sp.example: CASE-5 was opened: Hydraulics leak",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_person_is_told_only_of_what_they_want_to_hear() {
+    let desk = Desk::new().await;
+    let off = BTreeMap::from([(Topic::CaseOpened, false)]);
+    desk.store.choose_notifications(&"lara".parse().unwrap(), &off).await.unwrap();
+    create(&desk, "milo", CaseType::Shared).await;
+    assert_eq!(written(&desk).await, ["stella@sp.example: CASE-4 was opened: Hydraulics leak"]);
+}
+
+#[tokio::test]
+async fn who_does_it_is_not_told_and_who_lost_access_in_between_is_not_either() {
+    let desk = Desk::new().await;
+    let (case, now) = ("CASE-1".parse().unwrap(), Now::read());
+    let stella = "stella".parse().unwrap();
+    desk.store.assign_case(&by("stella"), &case, Some(&stella), now).await.unwrap();
+    assert_eq!(written(&desk).await, Vec::<String>::new());
+    desk.store.assign_case(&by("lara"), &case, Some(&stella), now).await.unwrap();
+    let machine = "machine-7".parse().unwrap();
+    desk.store.set_link(&by("wanda"), &machine, false, now).await.unwrap();
+    assert_eq!(written(&desk).await, Vec::<String>::new(), "the link is gone");
+}
+
+#[tokio::test]
+async fn an_assignee_is_told_of_the_case_and_when_it_is_opened_again() {
+    let desk = Desk::new().await;
+    let (case, now) = ("CASE-1".parse().unwrap(), Now::read());
+    let stella = "stella".parse().unwrap();
+    desk.store.assign_case(&by("lara"), &case, Some(&stella), now).await.unwrap();
+    desk.store.change_case_state(&by("milo"), &case, State::Closed, now).await.unwrap();
+    desk.store.change_case_state(&by("milo"), &case, State::InProgress, now).await.unwrap();
+    assert_eq!(
+        written(&desk).await,
+        [
+            "stella@sp.example: CASE-1 was assigned to you: title of CASE-1",
+            "stella@sp.example: CASE-1 was opened again: title of CASE-1",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn notices_survive_a_crash_and_are_dropped_where_no_mail_is_sent() {
+    let desk = Desk::new().await;
+    create(&desk, "milo", CaseType::Shared).await;
+    let desk = desk.after_a_crash().await;
+    assert_eq!(written(&desk).await.len(), 2);
+    create(&desk, "milo", CaseType::Shared).await;
+    desk.store.write_mail(None, Now::read()).await.unwrap();
+    assert_eq!(written(&desk).await.len(), 2, "those of before");
+}
