@@ -10,15 +10,15 @@
 use super::{
     By, Conflict, Object, Store, StoreError, Subject, WriteError,
     act::{Allowed, Ask},
-    assignments, machines, people,
+    assets, assignments, facilities, facts, machines, people,
     rows::Cells,
 };
 use crate::{
     audit::Event,
-    authz::Action,
+    authz::{Action, Decision, Request, decide},
     cases::Switch,
     clock::Now,
-    ids::{AssetId, Revision},
+    ids::{AssetId, Revision, TenantId},
     imports::{AssetLine, Fault, Table, UserLine},
     machines::Asset,
     tenancy::{Permission, Person},
@@ -127,43 +127,73 @@ impl Store {
                 format!("{} assets have this serial number: which one is meant?", found.len());
             return Ok(Err(Fault::new(row.line, "serial", fault)));
         }
-        let Some(old) = found.pop() else { return new_asset(allowed, row).await };
-        let subject = Subject::asset(by.person.clone(), old.id.clone());
-        let action = Action::ReadAsset(old.id.clone());
-        if !self.allows(allowed.rows(), &subject, action, now.wall).await? {
-            let fault = "there is an asset with this serial number, and your roles do not cover it";
-            return Ok(Err(Fault::new(row.line, "serial", fault)));
+        let Some(operator) = allowed.tenant().cloned() else {
+            return Err(Conflict::Invalid("nobody's import").into());
+        };
+        match facilities::known(allowed.rows(), &operator, row.facility.as_ref()).await {
+            Ok(()) => {}
+            Err(WriteError::Conflict(conflict)) => {
+                return Ok(Err(Fault::new(row.line, "facility", conflict.to_string())));
+            }
+            Err(fault) => return Err(fault),
+        }
+        let Some(old) = found.pop() else { return new_asset(allowed, operator, row).await };
+        let mut new = Asset { name: row.name.clone(), ..old.clone() };
+        new.facility = row.facility.clone().or(new.facility);
+        // Before as after, the asker's roles must cover it.
+        for asset in [&old, &new] {
+            if !self.may_edit(allowed, by, asset, now).await? {
+                let fault = "this is an asset that your roles do not cover, or would not then";
+                return Ok(Err(Fault::new(row.line, "serial", fault)));
+            }
         }
         if row.id.as_ref().is_some_and(|id| *id != old.id) {
             let fault =
                 format!("the asset with this serial number is {}; an id never changes", old.id);
             return Ok(Err(Fault::new(row.line, "id", fault)));
         }
-        let facility = row.facility.clone().or(old.facility.clone());
-        if old.name == row.name && old.facility == facility {
+        if old == new {
             return Ok(Ok(LineOutcome::Unchanged));
         }
-        sqlx::query("UPDATE assets SET name = $2, facility = $3 WHERE id = $1")
-            .bind(old.id.as_str())
-            .bind(&row.name)
-            .bind(facility.as_ref().map(|one| one.as_str()))
-            .execute(allowed.rows())
-            .await?;
-        let place =
-            |one: Option<&crate::ids::FacilityId>| one.map_or("-".to_owned(), ToString::to_string);
-        let (was, is) = (
-            format!("{}, {}", old.name, place(old.facility.as_ref())),
-            format!("{}, {}", row.name, place(facility.as_ref())),
-        );
-        allowed.touch(Object::Asset(old.id.clone()));
-        allowed.tell(Event::AssetChanged, |entry| {
-            entry.object = Some(format!("asset/{}", old.id));
-            entry.asset = Some(old.id.clone());
-            entry.old = Some(was);
-            entry.new = Some(is);
-        });
+        write_changed(allowed, &old, &new).await?;
         Ok(Ok(LineOutcome::Changed))
     }
+
+    async fn may_edit(
+        &self,
+        allowed: &mut Allowed,
+        by: &By,
+        asset: &Asset,
+        now: Now,
+    ) -> Result<bool, StoreError> {
+        let subject = Subject::asset(by.person.clone(), asset.id.clone());
+        let mut facts = facts::load(self, allowed.rows(), &subject).await?;
+        facts.asset = Some(asset.clone());
+        let action = Action::EditAsset(asset.id.clone());
+        let request = Request { who: by.person.clone(), action, at: now.wall };
+        Ok(matches!(decide(request, &facts), Decision::Allow(_)))
+    }
+}
+
+async fn write_changed(allowed: &mut Allowed, old: &Asset, new: &Asset) -> Result<(), StoreError> {
+    sqlx::query("UPDATE assets SET name = $2, facility = $3 WHERE id = $1")
+        .bind(new.id.as_str())
+        .bind(&new.name)
+        .bind(new.facility.as_ref().map(|one| one.as_str()))
+        .execute(allowed.rows())
+        .await?;
+    assets::stamp(allowed.rows(), &new.id).await?;
+    let said = |asset: &Asset| {
+        serde_json::json!({ "name": asset.name, "facility": asset.facility }).to_string()
+    };
+    allowed.touch(Object::Asset(new.id.clone()));
+    allowed.tell(Event::AssetChanged, |entry| {
+        entry.object = Some(format!("asset/{}", new.id));
+        entry.asset = Some(new.id.clone());
+        entry.old = Some(said(old));
+        entry.new = Some(said(new));
+    });
+    Ok(())
 }
 
 impl Imported {
@@ -260,11 +290,9 @@ async fn with_serial(allowed: &mut Allowed, serial: &str) -> Result<Vec<Asset>, 
 
 async fn new_asset(
     allowed: &mut Allowed,
+    operator: TenantId,
     row: &AssetLine,
 ) -> Result<Result<LineOutcome, Fault>, WriteError> {
-    let Some(operator) = allowed.tenant().cloned() else {
-        return Err(Conflict::Invalid("nobody's import").into());
-    };
     let id = match &row.id {
         Some(id) => id.clone(),
         None => super::fresh_id()?,
@@ -283,6 +311,7 @@ async fn new_asset(
         device: None,
     };
     machines::insert_asset(allowed.rows(), &asset).await?;
+    assets::stamp(allowed.rows(), &asset.id).await?;
     allowed.touch(Object::Asset(asset.id.clone()));
     allowed.tell(Event::AssetCreated, |entry| {
         entry.object = Some(format!("asset/{}", asset.id));
