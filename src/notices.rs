@@ -26,11 +26,14 @@ pub enum Topic {
     CaseAssigned,
     /// A case that the reader works on was opened again.
     CaseReopened,
+    /// Something happened to a case of a group that the reader is a member of (domain.md G1-10).
+    GroupCase,
 }
 
 impl Topic {
     /// Every topic, in the order in which they are shown.
-    pub const ALL: [Self; 3] = [Self::CaseOpened, Self::CaseAssigned, Self::CaseReopened];
+    pub const ALL: [Self; 4] =
+        [Self::CaseOpened, Self::CaseAssigned, Self::CaseReopened, Self::GroupCase];
 
     /// As it is typed and kept.
     #[must_use]
@@ -39,6 +42,7 @@ impl Topic {
             Self::CaseOpened => "case_opened",
             Self::CaseAssigned => "case_assigned",
             Self::CaseReopened => "case_reopened",
+            Self::GroupCase => "group_case",
         }
     }
 
@@ -49,14 +53,17 @@ impl Topic {
             Self::CaseOpened => "an operator opened a case that you may work on",
             Self::CaseAssigned => "a case was assigned to you",
             Self::CaseReopened => "a case of yours was opened again",
+            Self::GroupCase => "something happened to a case of your group, where it tells members",
         }
     }
 
-    /// Whether people who never chose are told: of what waits for them (INF).
+    /// Whether people who never chose are told: of what waits for them (INF); of their groups' cases
+    /// only those who switched that on (G1-10).
     #[must_use]
     pub fn wanted_at_first(self) -> bool {
         match self {
             Self::CaseOpened | Self::CaseAssigned | Self::CaseReopened => true,
+            Self::GroupCase => false,
         }
     }
 }
@@ -65,6 +72,8 @@ impl Topic {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Happening<'a> {
     pub topic: Topic,
+    /// What happened, as it follows the case: "was assigned to you".
+    pub said: &'a str,
     pub case: &'a CaseId,
     pub title: &'a str,
     /// The machine's name, where there is one to tell.
@@ -88,11 +97,7 @@ impl Happening<'_> {
     #[must_use]
     pub fn letter(&self, gateway: &str) -> Letter {
         let case = self.case;
-        let (said, next) = match self.topic {
-            Topic::CaseOpened => ("was opened", format!("caseway case show {case}")),
-            Topic::CaseAssigned => ("was assigned to you", format!("caseway case show {case}")),
-            Topic::CaseReopened => ("was opened again", format!("caseway case show {case}")),
-        };
+        let (said, next) = (self.said, format!("caseway case show {case}"));
         let mut text = format!("{case} {said} by {}.\n\n", Quoted(self.by));
         let mut line = |name: &str, value: &dyn fmt::Display| {
             let _ = writeln!(text, "  {name:<9}{value}");
@@ -135,6 +140,7 @@ mod tests {
     fn letter(topic: Topic, title: &str) -> Letter {
         Happening {
             topic,
+            said: "was assigned to you",
             case: &"CASE-7".parse().unwrap(),
             title,
             machine: Some("Press 7"),

@@ -5,18 +5,21 @@
 //! who wants to be told. So nothing is lost, writers do not wait for it, and whoever lost access in
 //! between hears nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sqlx::SqliteConnection;
 
-use super::{Store, StoreError, Subject, act::Act, cases, machines, outbox, people, rows::Cells};
+use super::{
+    Store, StoreError, Subject, act::Act, cases, machines, outbox, people, rows::Cells, widen,
+};
 use crate::{
     audit::{Actor, Event},
     authz::Action,
     cases::{Case, CaseType},
     clock::{Now, Wall},
+    groups::{Happening, fires},
     ids::{AssetId, CaseId, DeliveryId, PersonId, TenantId},
-    notices::{Happening, Topic},
+    notices::{self, Letter, Topic},
     tenancy::Person,
 };
 
@@ -30,17 +33,27 @@ struct Told {
     at: Wall,
     actor: String,
     by: String,
+    tenant: Option<TenantId>,
     event: Event,
     case: CaseId,
     new: Option<String>,
     reason: Option<String>,
 }
 
-/// Whom a topic is for, before it is asked what each of them may see.
+/// Whom a record is for under one topic, before it is asked what each of them may see.
+struct Audience {
+    topic: Topic,
+    /// What happened, as it follows the case's id.
+    said: &'static str,
+    readers: Readers,
+}
+
 enum Readers {
     One(PersonId),
     /// Everybody of a company who may do this.
     Who(TenantId, Action),
+    /// Members of the group that the case is in there, by the group's setting (domain.md G1-10).
+    Members(TenantId, Happening),
 }
 
 impl Store {
@@ -116,6 +129,7 @@ impl Store {
         rows.iter().map(|row| Cells::of("notices", row).number("record")).collect()
     }
 
+    /// One mail a person at most, under the first topic that is theirs.
     async fn write_about(
         &self,
         act: &mut Act,
@@ -124,81 +138,128 @@ impl Store {
         now: Now,
     ) -> Result<(), StoreError> {
         let Some(case) = cases::case_of(act.rows(), &told.case).await? else { return Ok(()) };
-        let Some((topic, readers)) = readers(told, &case) else { return Ok(()) };
         let machine = match case.asset() {
             Some(asset) => name_of(act.rows(), asset).await?,
             None => None,
         };
-        let letter = Happening {
-            topic,
-            case: &case.id,
-            title: &case.title,
-            machine: machine.as_deref(),
-            by: &told.by,
-            at: told.at,
-            words: told.reason.as_deref(),
-        }
-        .letter(gateway);
-        for person in self.recipients(act, told, &case, (topic, readers), now).await? {
-            let no = outbox::next_number(act.rows()).await?;
-            let id: DeliveryId = super::fresh_id()?;
-            sqlx::query(
-                "INSERT INTO outbox (no, id, person, address, kind, subject, body, created_at, \
-                                     attempts, next_at, state) \
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, $8, 'waiting')",
-            )
-            .bind(no)
-            .bind(id.as_str())
-            .bind(person.id.as_str())
-            .bind(&person.email)
-            .bind(topic.code())
-            .bind(&letter.subject)
-            .bind(&letter.text)
-            .bind(now.wall.0)
-            .execute(act.rows())
-            .await?;
+        let mut written = BTreeSet::new();
+        for Audience { topic, said, readers } in audiences(told, &case) {
+            let happened = notices::Happening {
+                topic,
+                said,
+                case: &case.id,
+                title: &case.title,
+                machine: machine.as_deref(),
+                by: &told.by,
+                at: told.at,
+                words: told.reason.as_deref(),
+            };
+            let letter = happened.letter(gateway);
+            for person in candidates(act, readers, &case, topic).await? {
+                let id = person.0.id.clone();
+                let fresh = written.len() < RECIPIENTS_MAX && !written.contains(&id);
+                if fresh && self.is_told(act, told, &case, &person, now).await? {
+                    post(act, &person.0, topic, &letter, now.wall).await?;
+                    written.insert(id);
+                }
+            }
         }
         Ok(())
     }
 
-    /// Who is to hear of it: let in, allowed to read the case, wanting to be told, and not the one
-    /// who did it.
-    async fn recipients(
+    /// Whether a person may hear of it: allowed to read the case, and not the one who did it.
+    async fn is_told(
         &self,
         act: &mut Act,
         told: &Told,
         case: &Case,
-        (topic, readers): (Topic, Readers),
+        (person, action): &(Person, Option<Action>),
         now: Now,
-    ) -> Result<Vec<Person>, StoreError> {
-        let (candidates, action) = match readers {
-            Readers::One(person) => {
-                let person = people::person_of(act.rows(), &person).await?;
-                (person.into_iter().collect(), Action::ReadCase(case.id.clone()))
-            }
-            Readers::Who(tenant, action) => (people::active_of(act.rows(), &tenant).await?, action),
-        };
-        let mut found = Vec::new();
-        for person in candidates {
-            if found.len() >= RECIPIENTS_MAX {
-                break;
-            }
-            let himself = told.actor == Actor::Person(person.id.clone()).to_string();
-            if himself
-                || !choices(act.rows(), &person.id).await?.get(&topic).copied().unwrap_or(false)
-            {
-                continue;
-            }
-            let subject = Subject::case(person.id.clone(), case.id.clone());
-            let reads = Action::ReadCase(case.id.clone());
-            if self.allows(act.rows(), &subject, reads, now.wall).await?
-                && self.allows(act.rows(), &subject, action.clone(), now.wall).await?
-            {
-                found.push(person);
-            }
+    ) -> Result<bool, StoreError> {
+        if told.actor == Actor::Person(person.id.clone()).to_string() {
+            return Ok(false);
         }
-        Ok(found)
+        let subject = Subject::case(person.id.clone(), case.id.clone());
+        let reads = Action::ReadCase(case.id.clone());
+        if !self.allows(act.rows(), &subject, reads, now.wall).await? {
+            return Ok(false);
+        }
+        match action {
+            Some(action) => self.allows(act.rows(), &subject, action.clone(), now.wall).await,
+            None => Ok(true),
+        }
     }
+}
+
+/// Those of the readers who want to be told, each with what they must be allowed to do.
+async fn candidates(
+    act: &mut Act,
+    readers: Readers,
+    case: &Case,
+    topic: Topic,
+) -> Result<Vec<(Person, Option<Action>)>, StoreError> {
+    let (people, action, happening) = match readers {
+        Readers::One(person) => {
+            (people::person_of(act.rows(), &person).await?.into_iter().collect(), None, None)
+        }
+        Readers::Who(tenant, action) => {
+            (people::active_of(act.rows(), &tenant).await?, Some(action), None)
+        }
+        Readers::Members(tenant, happening) => {
+            (people::active_of(act.rows(), &tenant).await?, None, Some(happening))
+        }
+    };
+    let mut found = Vec::new();
+    for person in people {
+        let wanted = choices(act.rows(), &person.id).await?.get(&topic).copied().unwrap_or(false);
+        let told = match happening {
+            None => wanted,
+            Some(happening) => wanted && fires_for(act, &person, case, happening).await?,
+        };
+        if told {
+            found.push((person, action.clone()));
+        }
+    }
+    Ok(found)
+}
+
+/// Whether the group that the case is in, for the person's company, tells its members of it.
+async fn fires_for(
+    act: &mut Act,
+    person: &Person,
+    case: &Case,
+    happening: Happening,
+) -> Result<bool, StoreError> {
+    let place = widen::by_groups(act.rows(), person, &case.id).await?;
+    let member = place.access.is_some();
+    Ok(place.group.is_some_and(|group| fires(happening, group.settings.notices, member)))
+}
+
+async fn post(
+    act: &mut Act,
+    person: &Person,
+    topic: Topic,
+    letter: &Letter,
+    now: Wall,
+) -> Result<(), StoreError> {
+    let no = outbox::next_number(act.rows()).await?;
+    let id: DeliveryId = super::fresh_id()?;
+    sqlx::query(
+        "INSERT INTO outbox (no, id, person, address, kind, subject, body, created_at, attempts, \
+                             next_at, state) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, $8, 'waiting')",
+    )
+    .bind(no)
+    .bind(id.as_str())
+    .bind(person.id.as_str())
+    .bind(&person.email)
+    .bind(topic.code())
+    .bind(&letter.subject)
+    .bind(&letter.text)
+    .bind(now.0)
+    .execute(act.rows())
+    .await?;
+    Ok(())
 }
 
 /// Leaves a notice about the record `seq`, if people may hear of `event`.
@@ -207,32 +268,54 @@ pub(super) async fn leave(
     seq: i64,
     event: Event,
 ) -> Result<bool, StoreError> {
-    let heard = matches!(event, Event::CaseCreated | Event::AssigneeChanged | Event::CaseReopened);
+    let heard = matches!(
+        event,
+        Event::CaseCreated
+            | Event::AssigneeChanged
+            | Event::CaseReopened
+            | Event::CasePlaced
+            | Event::CaseEscalated
+    );
     if heard {
         sqlx::query("INSERT INTO notices (record) VALUES ($1)").bind(seq).execute(conn).await?;
     }
     Ok(heard)
 }
 
-fn readers(told: &Told, case: &Case) -> Option<(Topic, Readers)> {
-    let one = |topic, person: Option<PersonId>| person.map(|one| (topic, Readers::One(one)));
+/// Whom a record is for.
+fn audiences(told: &Told, case: &Case) -> Vec<Audience> {
+    let mut found = Vec::new();
+    let mut add = |topic, said, readers: Option<Readers>| {
+        found.extend(readers.map(|readers| Audience { topic, said, readers }));
+    };
     if told.event == Event::CaseCreated && case.case_type() == CaseType::Shared {
-        let who = Readers::Who(case.provider()?.clone(), Action::ChangeState(case.id.clone()));
-        return Some((Topic::CaseOpened, who));
+        let works = Action::ChangeState(case.id.clone());
+        let who = case.provider().map(|provider| Readers::Who(provider.clone(), works));
+        add(Topic::CaseOpened, "was opened", who);
     }
     if told.event == Event::AssigneeChanged {
         let assignee = told.new.as_ref().and_then(|person| person.parse().ok());
-        return one(Topic::CaseAssigned, assignee);
+        add(Topic::CaseAssigned, "was assigned to you", assignee.map(Readers::One));
     }
     if told.event == Event::CaseReopened {
-        return one(Topic::CaseReopened, case.assignee.clone());
+        let said = "was opened again";
+        add(Topic::CaseReopened, said, case.assignee.clone().map(Readers::One));
+        for party in [case.operator(), case.provider()].into_iter().flatten() {
+            let members = Readers::Members(party.clone(), Happening::Reopened);
+            add(Topic::GroupCase, said, Some(members));
+        }
     }
-    None
+    if told.event == Event::CasePlaced || told.event == Event::CaseEscalated {
+        // How a company arranges its own work is told in that company alone.
+        let members = told.tenant.clone().map(|own| Readers::Members(own, Happening::Authorised));
+        add(Topic::GroupCase, "came into a group of yours", members);
+    }
+    found
 }
 
 async fn told(conn: &mut SqliteConnection, seq: i64) -> Result<Option<Told>, StoreError> {
     let row = sqlx::query(
-        "SELECT at, actor, actor_name, event, case_id, new_value, reason FROM records \
+        "SELECT at, actor, actor_name, tenant, event, case_id, new_value, reason FROM records \
          WHERE seq = $1 AND case_id IS NOT NULL",
     )
     .bind(seq)
@@ -244,6 +327,7 @@ async fn told(conn: &mut SqliteConnection, seq: i64) -> Result<Option<Told>, Sto
         at: cells.wall("at")?,
         actor: cells.text("actor")?,
         by: cells.text("actor_name")?,
+        tenant: cells.id_or_none("tenant")?,
         event: cells.code("event")?,
         case: cells.id("case_id")?,
         new: cells.text_or_none("new_value")?,

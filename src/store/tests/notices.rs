@@ -91,3 +91,58 @@ async fn notices_survive_a_crash_and_are_dropped_where_no_mail_is_sent() {
     desk.store.write_mail(None, Now::read()).await.unwrap();
     assert_eq!(written(&desk).await.len(), 2, "those of before");
 }
+
+#[tokio::test]
+async fn g1_10_members_are_told_where_their_group_and_they_themselves_have_it_on() {
+    let desk = Desk::new().await;
+    let group = |on: bool| NewGroup {
+        name: format!("Desk {on}"),
+        parent: None,
+        settings: crate::groups::Settings {
+            notices: crate::groups::Notices { on, attachments: false },
+            ..crate::groups::Settings::default()
+        },
+    };
+    let (case, now) = ("CASE-1".parse().unwrap(), Now::read());
+    let lara = "lara".parse().unwrap();
+    let (loud, quiet) = (make(&desk, &group(true)).await, make(&desk, &group(false)).await);
+    let reopen = async || {
+        desk.store.change_case_state(&by("milo"), &case, State::Closed, now).await.unwrap();
+        desk.store.change_case_state(&by("milo"), &case, State::InProgress, now).await.unwrap();
+        written(&desk).await.len()
+    };
+    place(&desk, &case, &loud).await;
+    // Resource on, member off: no mail.
+    assert_eq!(reopen().await, 0);
+    // Both on: mail, for reactivation.
+    let on = BTreeMap::from([(Topic::GroupCase, true)]);
+    desk.store.choose_notifications(&lara, &on).await.unwrap();
+    assert_eq!(reopen().await, 1);
+    // What is not in the list tells nobody.
+    desk.store.assign_case(&by("stella"), &case, None, now).await.unwrap();
+    assert_eq!(written(&desk).await.len(), 1);
+    // Resource off, member on: no mail.
+    place(&desk, &case, &quiet).await;
+    assert_eq!(reopen().await, 1);
+}
+
+async fn make(desk: &Desk, group: &NewGroup) -> crate::ids::GroupId {
+    let made = desk.store.create_group(&by("theo"), group, Now::read()).await.unwrap().value;
+    let (lara, access) = ("lara".parse().unwrap(), Some(crate::groups::Access::Write));
+    desk.store.set_group_member(&by("theo"), &made.id, &lara, access, Now::read()).await.unwrap();
+    made.id
+}
+
+/// Past the duties of dispatchers, which this is not about.
+async fn place(desk: &Desk, case: &crate::ids::CaseId, group: &crate::ids::GroupId) {
+    let mut conn = desk.store.0.writer.acquire().await.unwrap();
+    sqlx::query(
+        "INSERT INTO case_places (case_id, tenant, grp, since) VALUES ($1, 'sp', $2, 0) \
+         ON CONFLICT (case_id, tenant) DO UPDATE SET grp = excluded.grp",
+    )
+    .bind(case.as_str())
+    .bind(group.as_str())
+    .execute(&mut *conn)
+    .await
+    .unwrap();
+}
