@@ -211,7 +211,9 @@ fn of_model(model: &ModelId) -> String {
 /// The config of this name in the list at `path`.
 async fn found(api: &Api, path: &str, name: &Name) -> Result<(Value, ConfigRow), Failure> {
     let items = api.list(path, &Query::default()).await?;
-    let item = items.into_iter().find(|item| item["name"] == name.as_str());
+    let item = items
+        .into_iter()
+        .find(|item| item.get("name").and_then(Value::as_str) == Some(name.as_str()));
     let item = item.ok_or_else(|| {
         Failure::new(Exit::Refused, format!("there is nothing named {name} there"))
             .code("not_found")
@@ -223,24 +225,18 @@ async fn found(api: &Api, path: &str, name: &Name) -> Result<(Value, ConfigRow),
 /// What the API takes for the config that `item` shows, with what is to be different.
 fn edited(item: &Value, name: &Name, edit: &EditConfig) -> Result<Value, Failure> {
     let EditConfig { rename, kind, mode, targets, enabled } = edit;
-    let mut body = json!({
+    let kept = |field: &str| item.get(field).cloned().unwrap_or_default();
+    let targets = match targets.as_slice() {
+        [] => kept("targets"),
+        given => json!(bodies(given, name)?),
+    };
+    Ok(json!({
         "name": rename.as_ref().unwrap_or(name),
-        "kind": item["kind"], "mode": item["mode"], "enabled": item["enabled"],
-        "targets": item["targets"],
-    });
-    if let Some(kind) = kind {
-        body["kind"] = json!(kind);
-    }
-    if let Some(mode) = mode {
-        body["mode"] = json!(mode);
-    }
-    if let Some(enabled) = enabled {
-        body["enabled"] = json!(*enabled == OnOff::On);
-    }
-    if !targets.is_empty() {
-        body["targets"] = json!(bodies(targets, name)?);
-    }
-    Ok(body)
+        "kind": kind.map_or_else(|| kept("kind"), |kind| json!(kind)),
+        "mode": mode.map_or_else(|| kept("mode"), |mode| json!(mode)),
+        "enabled": enabled.map_or_else(|| kept("enabled"), |on| json!(on == OnOff::On)),
+        "targets": targets,
+    }))
 }
 
 fn bodies(targets: &[NewTarget], name: &Name) -> Result<Vec<Value>, Failure> {
@@ -284,12 +280,11 @@ mod tests {
         });
         let body = |args: &str| {
             let line = format!("caseway tunnel edit press-7 hmi {args}");
-            match Cli::try_parse_from(line.split(' ')).unwrap().command {
-                Command::Tunnel(TunnelCommand::Edit { name, edit, .. }) => {
-                    edited(&item, &name, &edit).unwrap()
-                }
-                other => panic!("{other:?}"),
-            }
+            let command = Cli::try_parse_from(line.split(' ')).unwrap().command;
+            let Command::Tunnel(TunnelCommand::Edit { name, edit, .. }) = command else {
+                panic!("{command:?}")
+            };
+            edited(&item, &name, &edit).unwrap()
         };
         let off = body("--enabled off");
         assert_eq!(off["enabled"], false);

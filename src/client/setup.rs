@@ -188,10 +188,11 @@ mod tests {
 
     fn body(args: &str) -> String {
         let line = format!("caseway asset edit press-7 {args}");
-        match Cli::try_parse_from(line.split(' ')).unwrap().command {
-            Command::Asset(AssetCommand::Edit { edit, .. }) => edited(edit).to_string(),
-            other => panic!("{other:?}"),
-        }
+        let command = Cli::try_parse_from(line.split(' ')).unwrap().command;
+        let Command::Asset(AssetCommand::Edit { edit, .. }) = command else {
+            panic!("{command:?}")
+        };
+        edited(edit).to_string()
     }
 
     #[test]

@@ -185,7 +185,7 @@ pub(super) async fn update(
     let new = body.checked()?;
     let now = Now::read();
     let written =
-        desk.store.update_tunnel(&caller.by, &asset, &tunnel, expected, &new, now).await?;
+        desk.store.update_tunnel(&caller.by, (&asset, &tunnel), expected, &new, now).await?;
     desk.settled(written.revision).await;
     Ok(Json(written.value.into()))
 }

@@ -90,8 +90,7 @@ impl Store {
     pub async fn update_tunnel(
         &self,
         by: &By,
-        asset: &AssetId,
-        tunnel: &TunnelId,
+        (asset, tunnel): (&AssetId, &TunnelId),
         expected: Option<Revision>,
         new: &TunnelConfig,
         now: Now,

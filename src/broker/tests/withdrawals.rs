@@ -132,7 +132,8 @@ async fn a_target_that_is_changed_and_not_confirmed_leaves_a_running_session_alo
     let mut config = TunnelConfig::from(&world.store.tunnels(&press).await.unwrap()[0]);
     config.targets[0].ports = Ports { first: 503, last: 503 };
     let tunnel = id("t-1");
-    let written = world.store.update_tunnel(&by("ana"), &press, &tunnel, None, &config, now).await;
+    let written =
+        world.store.update_tunnel(&by("ana"), (&press, &tunnel), None, &config, now).await;
     let settled = world.settled(written.unwrap().revision).await;
     assert_eq!((settled.confirmed, settled.sessions_ended), (true, 0));
     ping(&mut leg).await;

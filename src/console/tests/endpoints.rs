@@ -79,12 +79,40 @@ const AROUND: &str = "
     INSERT INTO organisation_approvers VALUES ('line', 'wanda');
 ";
 
+/// As [`right`], for what is set up about machines.
+fn right_about_machines(route: &Route, tunnel: &Value) -> Option<(&'static str, Value)> {
+    Some(match (route.method.as_str(), route.path) {
+        ("PATCH", "/api/v1/assets/{asset}") => ("wanda", json!({ "facility": "hall-2" })),
+        ("PUT", "/api/v1/assets/{asset}/active") => ("wanda", json!({ "active": false })),
+        ("POST", "/api/v1/assets/{asset}/tunnels/{tunnel}/confirm") => {
+            ("wanda", json!({ "revision": 0 }))
+        }
+        ("POST" | "PATCH", path) if path.starts_with("/api/v1/facilities") => {
+            ("wanda", json!({ "name": "Hall 3" }))
+        }
+        ("POST" | "PUT", path)
+            if path.ends_with("/tunnel-templates") || path.ends_with("{template}") =>
+        {
+            ("marc", tunnel.clone())
+        }
+        ("POST", "/api/v1/machine-models") | ("PUT", "/api/v1/machine-models/{model}") => {
+            ("marc", json!({ "name": "P 900", "brand": "Brandt" }))
+        }
+        (_, path) if path.starts_with("/api/v1/machine-models") => ("marc", Value::Null),
+        ("PUT", "/api/v1/machines/{machine}/model") => ("clara", json!({ "model": "p-700" })),
+        (_, _) => return None,
+    })
+}
+
 /// Who is right for a route, and what they send.
 fn right(route: &Route) -> (&'static str, Value) {
     let tunnel = json!({
         "name": "hmi", "kind": "ssc",
         "targets": [{ "name": "hmi", "host": "10.0.0.2", "port": 80 }],
     });
+    if let Some(known) = right_about_machines(route, &tunnel) {
+        return known;
+    }
     match (route.method.as_str(), route.path) {
         ("POST", "/api/v1/login") => {
             ("wanda", json!({ "email": "wanda@op.example", "password": PASSWORD }))
@@ -102,24 +130,6 @@ fn right(route: &Route) -> (&'static str, Value) {
         ("POST", "/api/v1/cases/{case}/explain") => ("stan", json!({ "tunnel": "plc" })),
         ("GET" | "DELETE", path) if path.starts_with("/api/v1/sessions") => ("stan", Value::Null),
         ("POST", "/api/v1/assets") => ("wanda", json!({ "name": "Mixer", "serial": "M-1" })),
-        ("PATCH", "/api/v1/assets/{asset}") => ("wanda", json!({ "facility": "hall-2" })),
-        ("PUT", "/api/v1/assets/{asset}/active") => ("wanda", json!({ "active": false })),
-        ("POST", "/api/v1/assets/{asset}/tunnels/{tunnel}/confirm") => {
-            ("wanda", json!({ "revision": 0 }))
-        }
-        ("POST" | "PATCH", path) if path.starts_with("/api/v1/facilities") => {
-            ("wanda", json!({ "name": "Hall 3" }))
-        }
-        ("POST" | "PUT", path)
-            if path.ends_with("/tunnel-templates") || path.ends_with("{template}") =>
-        {
-            ("marc", tunnel)
-        }
-        ("POST", "/api/v1/machine-models") | ("PUT", "/api/v1/machine-models/{model}") => {
-            ("marc", json!({ "name": "P 900", "brand": "Brandt" }))
-        }
-        (_, path) if path.starts_with("/api/v1/machine-models") => ("marc", Value::Null),
-        ("PUT", "/api/v1/machines/{machine}/model") => ("clara", json!({ "model": "p-700" })),
         ("PUT", "/api/v1/assets/{asset}/device") => ("wanda", json!({ "device": null })),
         ("POST", "/api/v1/assets/{asset}/tunnels")
         | ("PUT", "/api/v1/assets/{asset}/tunnels/{tunnel}") => ("wanda", tunnel),

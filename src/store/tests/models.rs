@@ -59,7 +59,7 @@ async fn entry(desk: &Desk, name: &str) -> Option<TunnelEntry> {
 /// Writes a config of press-7 in the name of `who`.
 async fn write(desk: &Desk, who: &str, tunnel: &TunnelId, config: &TunnelConfig) -> TunnelEntry {
     let (who, now) = (by(who), Now::read());
-    desk.store.update_tunnel(&who, &press(), tunnel, None, config, now).await.unwrap().value
+    desk.store.update_tunnel(&who, (&press(), tunnel), None, config, now).await.unwrap().value
 }
 
 #[tokio::test]
@@ -232,7 +232,7 @@ async fn who_saw_an_older_row_overwrites_nothing() {
     let old = Some(Revision(tunnel.revision.0 - 1));
     let to = config("hmi", 83);
     let (id, now) = (&tunnel.tunnel.id, Now::read());
-    let stale = desk.store.update_tunnel(&by("wanda"), &press(), id, old, &to, now).await;
+    let stale = desk.store.update_tunnel(&by("wanda"), (&press(), id), old, &to, now).await;
     assert!(matches!(stale, Err(WriteError::Conflict(Conflict::Stale { .. }))));
     assert_eq!(entry(&desk, "hmi").await.unwrap(), tunnel);
 }

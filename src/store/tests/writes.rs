@@ -245,11 +245,11 @@ async fn tunnels_are_made_changed_and_deleted_with_a_notice_each() {
     assert_eq!(refusal(desk.store.create_tunnel(&by("lara"), &asset, &new, now).await), "role");
 
     new.kind = TunnelKind::Ssc;
-    let many = desk.store.update_tunnel(&by("wanda"), &asset, &made.id, None, &new, now).await;
+    let many = desk.store.update_tunnel(&by("wanda"), (&asset, &made.id), None, &new, now).await;
     assert!(matches!(many, Err(WriteError::Conflict(Conflict::Unsound(_)))));
     new.targets.truncate(1);
     let one =
-        desk.store.update_tunnel(&by("wanda"), &asset, &made.id, None, &new, now).await.unwrap();
+        desk.store.update_tunnel(&by("wanda"), (&asset, &made.id), None, &new, now).await.unwrap();
     assert_eq!(one.value.tunnel.targets, [target("plc", 502)]);
 
     let elsewhere = desk.store.delete_tunnel(&by("wanda"), &id("mixer-2"), &made.id, now).await;
