@@ -12,9 +12,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub use admin::{AddAsset, AddUser, RoleCommand, UserCommand};
 pub(super) use groups::code;
 pub use groups::{
-    CopyCommand, EffortCommand, GroupAccess, GroupCommand, GroupDuty, GroupSettings, ManagerRight,
-    MemberSees, MemberType, OrganisationCommand, ParticipantCommand, RoleRight, Sees,
-    StopwatchOption, WorkspaceCommand, YesNo,
+    CopyCommand, EffortAnswer, EffortCommand, GroupAccess, GroupCommand, GroupDuty, GroupSettings,
+    ManagerRight, MemberSees, MemberType, OrganisationCommand, ParticipantCommand, RoleRight, Sees,
+    StopwatchOption, WorkspaceCommand,
 };
 pub use machines::{
     AssetCommand, EditAsset, EditConfig, FacilityCommand, ModelCommand, ModelWords, NewConfig,

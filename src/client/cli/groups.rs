@@ -158,12 +158,12 @@ pub enum EffortCommand {
         case: CaseId,
         session: SessionId,
         #[arg(value_enum)]
-        counts: YesNo,
+        counts: EffortAnswer,
     },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum YesNo {
+pub enum EffortAnswer {
     Yes,
     No,
 }

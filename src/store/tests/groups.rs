@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     audit::Event,
-    authz::{Decision, Request, decide},
+    authz::{Action, Decision, Request, decide},
     groups::{Access, Duties, Duty, Escalation, Settings, Stopwatch},
     ids::{CaseId, GroupId, PersonId},
 };
@@ -51,9 +51,9 @@ impl Desk {
             matches!(decide(request, &facts), Decision::Allow(_))
         };
         [
-            ask(crate::authz::Action::ReadCase(case(number))),
-            ask(crate::authz::Action::Chat(case(number))),
-            ask(crate::authz::Action::ReadAudit(case(number))),
+            ask(Action::ReadCase(case(number))),
+            ask(Action::Chat(case(number))),
+            ask(Action::ReadAudit(case(number))),
         ]
     }
 }
