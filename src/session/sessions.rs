@@ -1,6 +1,10 @@
 //! The state machine: sessions as wholes. Their channels are in `channels`.
 
-use std::{collections::BTreeMap, fmt, time::Instant};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    time::Instant,
+};
 
 use super::{
     Command, EarNo, Input, Options, Outcome, Seat, Snapshot, View,
@@ -22,6 +26,9 @@ pub struct Sessions {
     pub(super) live: BTreeMap<SessionId, Live>,
     /// The tokens that still open something.
     pub(super) tokens: BTreeMap<TokenDigest, Seat>,
+    /// When time alone changes something, session by session: each live one once, as
+    /// [`Live::noted`] says. Every turn asks for the first, and there may be many.
+    deadlines: BTreeSet<(Instant, SessionId)>,
     draining: bool,
 }
 
@@ -30,6 +37,8 @@ pub struct Sessions {
 pub(super) struct Turn {
     pub(super) now: Now,
     pub(super) todo: Vec<Command>,
+    /// Sessions whose next deadline may be another one now.
+    moved: Vec<SessionId>,
 }
 
 impl fmt::Debug for Sessions {
@@ -50,13 +59,15 @@ impl Sessions {
             mint: Box::new(mint),
             live: BTreeMap::new(),
             tokens: BTreeMap::new(),
+            deadlines: BTreeSet::new(),
             draining: false,
         }
     }
 
     /// Takes one input and returns what must now be done, in order.
     pub fn step(&mut self, input: Input, now: Now) -> Vec<Command> {
-        let mut turn = Turn { now, todo: Vec::new() };
+        let mut turn = Turn { now, todo: Vec::new(), moved: Vec::new() };
+        turn.moved.extend(input.session().cloned());
         match input {
             Input::Granted { session, grant, snapshot, ear } => {
                 self.granted(session, grant, snapshot, ear, &mut turn);
@@ -106,14 +117,29 @@ impl Sessions {
             }
             Input::Tick => self.tick(&mut turn),
         }
+        for session in turn.moved {
+            self.note_deadline(session);
+        }
         debug_assert_eq!(self.check(), Ok(()));
         turn.todo
+    }
+
+    fn note_deadline(&mut self, id: SessionId) {
+        let Some(live) = self.live.get_mut(&id) else { return };
+        let due = live.due();
+        if let Some(noted) = live.noted.replace(due) {
+            if noted == due {
+                return;
+            }
+            self.deadlines.remove(&(noted, id.clone()));
+        }
+        self.deadlines.insert((due, id));
     }
 
     /// When [`Input::Tick`] is due.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Instant> {
-        self.live.values().map(Live::due).min()
+        self.deadlines.first().map(|(due, _)| *due)
     }
 
     /// One session, if it lives.
@@ -221,14 +247,12 @@ impl Sessions {
     }
 
     fn tick(&mut self, turn: &mut Turn) {
-        let due: Vec<SessionId> = self
-            .live
-            .iter()
-            .filter(|(_, live)| live.due() <= turn.now.mono)
-            .map(|(id, _)| id.clone())
-            .collect();
+        let now = turn.now.mono;
+        let due = self.deadlines.iter().take_while(|(due, _)| *due <= now);
+        let due: Vec<SessionId> = due.map(|(_, id)| id.clone()).collect();
         for id in due {
             self.tick_one(&id, turn);
+            turn.moved.push(id);
         }
     }
 
@@ -292,6 +316,7 @@ impl Sessions {
             }
             Channel::Relaying { .. } => true,
         });
+        turn.moved.push(id.clone());
         turn.todo.push(Command::Cut { session: id.clone(), cause });
         turn.todo.push(Command::TellEnded {
             session: id.clone(),
@@ -313,6 +338,9 @@ impl Sessions {
 
     fn finish(&mut self, id: &SessionId, turn: &mut Turn) {
         let Some(live) = self.live.remove(id) else { return };
+        if let Some(noted) = live.noted {
+            self.deadlines.remove(&(noted, id.clone()));
+        }
         if let State::Ending { cause, by, .. } = live.state {
             let tally = live.tally;
             turn.todo.push(Command::RecordEnded { session: id.clone(), cause, by, tally });
@@ -336,7 +364,13 @@ impl Sessions {
                     }
                 }
             }
+            if live.noted != Some(live.due()) {
+                return Err("a session's next deadline is another than the one noted");
+            }
             live.check(&self.options)?;
+        }
+        if self.deadlines.len() != self.live.len() {
+            return Err("a deadline of a session that is over");
         }
         if tokens == self.tokens.len() { Ok(()) } else { Err("a token opens no offered channel") }
     }

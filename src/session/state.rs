@@ -24,6 +24,8 @@ pub(super) struct Live {
     pub(super) last_until: Instant,
     /// When the switch turns itself off, on both clocks.
     pub(super) switch_off_at: Option<Now>,
+    /// [`Self::due`] as the sessions' deadlines have it; `None` before its first step is over.
+    pub(super) noted: Option<Instant>,
     pub(super) state: State,
     pub(super) channels: BTreeMap<ChannelNo, Channel>,
     /// The smallest channel number that was never offered.
@@ -108,6 +110,7 @@ impl Live {
             started: None,
             last_until: now.mono + options.last_at_most,
             switch_off_at,
+            noted: None,
             state: State::Granted { until: now.mono + options.start_within },
             channels: BTreeMap::new(),
             fresh: 1,

@@ -67,6 +67,32 @@ pub enum Input {
     Tick,
 }
 
+impl Input {
+    /// The one session that it is about, where it names one.
+    pub(super) fn session(&self) -> Option<&SessionId> {
+        match self {
+            Self::Granted { session, .. }
+            | Self::OpenChannel { session, .. }
+            | Self::OfferRefused { session, .. }
+            | Self::Seated(Seat { session, .. })
+            | Self::Recorded { session, .. }
+            | Self::RelayEnded { session, .. }
+            | Self::Quiet { session, .. }
+            | Self::Facts { session, .. }
+            | Self::Close { session, .. }
+            | Self::End { session, .. }
+            | Self::LeaseLost(session) => Some(session),
+            // A token that is spent waits as long as before.
+            Self::Joined { .. }
+            | Self::Departed(_)
+            | Self::TechnicianDeparted(_)
+            | Self::Drain
+            | Self::DrainOver
+            | Self::Tick => None,
+        }
+    }
+}
+
 /// What must now be done, in order.
 #[derive(Debug)]
 pub enum Command {
