@@ -13,7 +13,7 @@ use caseway::{
 };
 use clap::Parser;
 
-#[tokio::main]
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let line = CommandLine::parse();
     let base = match line.command {

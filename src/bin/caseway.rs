@@ -20,7 +20,7 @@ fn main() -> ExitCode {
     };
     let (quiet, verbose) = (cli.common.quiet, cli.common.verbose);
     telemetry::start(Verbosity::from_flags(Verbosity::Normal, quiet, verbose));
-    let runtime = match Builder::new_multi_thread().enable_all().build() {
+    let runtime = match Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return client::failed(&terminal, Exit::Other, &error).into(),
     };
