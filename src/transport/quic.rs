@@ -9,7 +9,7 @@ use std::{
 };
 
 use quinn::{
-    ConnectionError, IdleTimeout, RecvStream, SendStream, TransportConfig, VarInt,
+    AckFrequencyConfig, ConnectionError, IdleTimeout, RecvStream, SendStream, TransportConfig, VarInt,
     crypto::rustls::{QuicClientConfig, QuicServerConfig},
 };
 use rustls::AlertDescription;
@@ -39,6 +39,9 @@ pub(super) const UNI_STREAMS: u32 = 2;
 pub(super) const IDLE_TIMEOUT: Duration = Duration::from_secs(15);
 /// How often both sides break the silence.
 pub(super) const KEEP_ALIVE: Duration = Duration::from_secs(5);
+/// Packets that may arrive before one must be acknowledged; later ones wait for no more than the
+/// round trip, or 25 ms.
+pub(super) const UNACKNOWLEDGED_MAX: u32 = 9;
 /// First packets that wait to be looked at; more are dropped.
 pub(super) const INCOMING_MAX: usize = 1_024;
 /// Bytes of connections that wait to be looked at.
@@ -60,7 +63,15 @@ fn transport(window: u32, streams: u32, uni: u32) -> TransportConfig {
         .max_concurrent_uni_streams(VarInt::from_u32(uni))
         .max_idle_timeout(Some(IdleTimeout::from(VarInt::from_u32(idle))))
         .keep_alive_interval(Some(KEEP_ALIVE))
+        .ack_frequency_config(Some(acknowledgements()))
         .datagram_receive_buffer_size(None);
+    config
+}
+
+/// How often the other side acknowledges.
+fn acknowledgements() -> AckFrequencyConfig {
+    let mut config = AckFrequencyConfig::default();
+    config.ack_eliciting_threshold(VarInt::from_u32(UNACKNOWLEDGED_MAX));
     config
 }
 
