@@ -21,7 +21,7 @@ mod outbox;
 mod present;
 mod technician;
 
-use std::{sync::Arc, time::Duration};
+use std::{pin::Pin, sync::Arc, time::Duration};
 
 use tokio::sync::mpsc;
 use tracing::{Instrument, debug, info_span};
@@ -29,11 +29,13 @@ use tracing::{Instrument, debug, info_span};
 pub use notes::{Notes, write_down};
 pub use present::{Present, watch};
 
+use admission::PeerError;
+
 use crate::{
     broker::Broker,
     ids::{GatewayId, PeerId},
     store::Store,
-    tasks::Scope,
+    tasks::{Scope, Stop},
     tls::Ca,
     transport::{Connection, PeerArrival},
     warrant::WarrantVerifier,
@@ -69,16 +71,9 @@ pub async fn serve(desk: Desk, mut arrivals: mpsc::Receiver<PeerArrival>, scope:
         let desk = desk.clone();
         match arrival {
             PeerArrival::Control(connection) => {
-                let stop = scope.stop();
-                scope.spawn("peer", async move {
-                    tokio::select! {
-                        biased;
-                        // Dropped on purpose when stopped: the connection closes with it.
-                        () = control(&desk, connection) => {}
-                        // Cancel-safe: only observes.
-                        () = stop.asked() => {}
-                    }
-                });
+                if let Some(attended) = control(desk, connection, scope.stop()) {
+                    scope.spawn("peer", attended);
+                }
             }
             PeerArrival::Leg(pending) => scope.spawn("join", async move {
                 leg::join(&desk, pending).await;
@@ -90,16 +85,30 @@ pub async fn serve(desk: Desk, mut arrivals: mpsc::Receiver<PeerArrival>, scope:
     }
 }
 
-async fn control(desk: &Desk, connection: Connection) {
+/// Attends to one connection until it is over, or until stopped. The work is boxed once and held by
+/// nothing around it: ten thousand of them are idle.
+fn control(
+    desk: Desk,
+    connection: Connection,
+    stop: Stop,
+) -> Option<impl Future<Output = ()> + Send + 'static> {
     let span = info_span!("peer", id = %connection.peer.id, carrier = %connection.peer.carrier);
-    async {
-        let ended = match connection.peer.id.clone() {
-            PeerId::Device(device) => Box::pin(agent::attend(desk, device, connection)).await,
-            PeerId::Person(person) => Box::pin(technician::attend(desk, person, connection)).await,
+    let attended: Pin<Box<dyn Future<Output = Result<(), PeerError>> + Send>> =
+        match connection.peer.id.clone() {
+            PeerId::Device(device) => Box::pin(agent::attend(desk, device, connection)),
+            PeerId::Person(person) => Box::pin(technician::attend(desk, person, connection)),
             PeerId::Face(_) => {
                 debug!("a gateway's own certificate is no peer");
-                return;
+                return None;
             }
+        };
+    let watched = async move {
+        let ended = tokio::select! {
+            biased;
+            // Dropped on purpose when stopped: the connection closes with it.
+            ended = attended => ended,
+            // Cancel-safe: only observes.
+            () = stop.asked() => return,
         };
         match ended {
             Ok(()) => debug!("connection over"),
@@ -107,7 +116,6 @@ async fn control(desk: &Desk, connection: Connection) {
                 debug!(error = &error as &dyn std::error::Error, "connection over");
             }
         }
-    }
-    .instrument(span)
-    .await;
+    };
+    Some(watched.instrument(span))
 }

@@ -25,6 +25,9 @@ use clap::Parser;
 use args::{Args, AuditCommand, Command, MailCommand};
 use out::{Failure, Out};
 
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     let args = Args::parse();
     let stays = matches!(args.command, Command::Run { .. });

@@ -56,7 +56,7 @@ pub(super) struct Ends {
 pub(super) struct Agent {
     pub(super) connection: ConnectionNo,
     pub(super) nonce: String,
-    pub(super) orders: mpsc::Sender<AgentOrder>,
+    pub(super) orders: mpsc::Sender<Box<AgentOrder>>,
 }
 
 /// The loop's state; one task owns it.
@@ -284,7 +284,7 @@ impl Beam {
                 let connection = arrival.connection;
                 let agent = Agent { connection, nonce: ask.nonce, orders: ask.orders };
                 if let Some(older) = self.agents.insert(ask.device.clone(), agent) {
-                    let _ = older.orders.try_send(AgentOrder::Replaced);
+                    let _ = older.orders.try_send(Box::new(AgentOrder::Replaced));
                     // Whatever ran over the older connection ran on a box that has lost us.
                     self.take(Input::Departed(ask.device.clone()), now);
                 }
@@ -355,7 +355,7 @@ impl Beam {
         let agents = u32::try_from(self.agents.len()).unwrap_or(u32::MAX).max(1);
         for (place, agent) in (0_u32..).zip(self.agents.values()) {
             let reconnect_in = RESTART_SPREAD.saturating_mul(place) / agents;
-            let _ = agent.orders.try_send(AgentOrder::Restarting { reconnect_in });
+            let _ = agent.orders.try_send(Box::new(AgentOrder::Restarting { reconnect_in }));
         }
         for notices in self.ears.values() {
             let reconnect_in = Duration::ZERO;

@@ -68,7 +68,7 @@ impl Beam {
                 self.notify(ear, TechnicianNotice::Ended { session: session.clone(), cause });
                 if let Some(agent) = self.agents.get(&device) {
                     // An agent that hears nothing any more is found by its next offer or heartbeat.
-                    let _ = agent.orders.try_send(AgentOrder::Ended { session, cause });
+                    let _ = agent.orders.try_send(Box::new(AgentOrder::Ended { session, cause }));
                 }
             }
             Command::TellRefused { ear, session, channel, fault, detail } => {
@@ -140,7 +140,7 @@ impl Beam {
             None => (None, None),
         };
         let offer = Offer { session, channel, warrant, target, destination, token };
-        let order = AgentOrder::Offer(Box::new(offer));
+        let order = Box::new(AgentOrder::Offer(offer));
         let Some(agent) = self.agents.get(&device) else { return };
         if agent.orders.try_send(order).is_err() {
             warn!(%device, "does not take its orders: it counts as gone");

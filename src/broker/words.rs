@@ -94,7 +94,7 @@ pub enum TechnicianNotice {
 /// What an agent is told.
 #[derive(Debug)]
 pub enum AgentOrder {
-    Offer(Box<Offer>),
+    Offer(Offer),
     Ended {
         session: SessionId,
         cause: EndCause,
@@ -176,7 +176,7 @@ pub struct AgentAsk {
     pub nonce: String,
     pub remote: SocketAddr,
     /// Full means that the device is gone.
-    pub orders: mpsc::Sender<AgentOrder>,
+    pub orders: mpsc::Sender<Box<AgentOrder>>,
 }
 
 /// Proof of one arrival; says which connection speaks.

@@ -26,12 +26,12 @@ use crate::{
 ///
 /// [`PeerError`]: why it is over, where the peer did not simply leave.
 pub(super) async fn attend(
-    desk: &Desk,
+    desk: Desk,
     device: DeviceId,
     mut connection: Connection,
 ) -> Result<(), PeerError> {
     // Boxed, here and below: a connection is idle for days, and keeps no room for what is rare.
-    let hello = match Box::pin(admit(desk, &mut connection)).await? {
+    let hello = match Box::pin(admit(&desk, &mut connection)).await? {
         Ok(hello) => hello,
         Err(turned) => {
             info!(reason = %turned, "agent turned away");
@@ -59,18 +59,18 @@ pub(super) async fn attend(
     };
     let ticket = Box::pin(desk.broker.agent_arrived(ask)).await;
     info!(remote = %peer.remote, build = hello.build, "device online");
-    note(desk, &device, &peer, Event::DeviceOnline);
+    note(&desk, &device, &peer, Event::DeviceOnline);
     let is_last = |message: &GatewayTellsAgent| matches!(message, GatewayTellsAgent::Replaced);
     let ended = tokio::select! {
         biased;
         // Dropped on purpose: whichever half ends, the connection is over.
-        ended = listen(desk, &ticket, &peer, &mut reader, &outbox) => ended,
+        ended = listen(&desk, &ticket, &peer, &mut reader, &outbox) => ended,
         ended = tell(&mut writer, inbox, |n| GatewayTellsAgent::Ping { n }, is_last) => ended,
         ended = carry(received, &outbox) => ended,
     };
     Box::pin(desk.broker.agent_departed(&ticket)).await;
     info!("device offline");
-    note(desk, &device, &peer, Event::DeviceOffline);
+    note(&desk, &device, &peer, Event::DeviceOffline);
     ended
 }
 
@@ -142,13 +142,13 @@ async fn listen(
 
 /// Translates the broker's orders; ends when the broker has dropped this connection.
 async fn carry(
-    mut orders: mpsc::Receiver<AgentOrder>,
+    mut orders: mpsc::Receiver<Box<AgentOrder>>,
     outbox: &Outbox<GatewayTellsAgent>,
 ) -> Result<(), PeerError> {
     let mut replaced = false;
     while let Some(order) = orders.recv().await {
-        replaced = matches!(order, AgentOrder::Replaced);
-        outbox.send(Box::new(on_the_wire(order))).await.map_err(|_| PeerError::Slow)?;
+        replaced = matches!(*order, AgentOrder::Replaced);
+        outbox.send(Box::new(on_the_wire(*order))).await.map_err(|_| PeerError::Slow)?;
     }
     if replaced {
         // The connection ends when the device has been told.
@@ -160,7 +160,7 @@ async fn carry(
 fn on_the_wire(order: AgentOrder) -> GatewayTellsAgent {
     match order {
         AgentOrder::Offer(offer) => {
-            let Offer { session, channel, warrant, target, destination, token } = *offer;
+            let Offer { session, channel, warrant, target, destination, token } = offer;
             GatewayTellsAgent::Offer {
                 session,
                 channel,

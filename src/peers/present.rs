@@ -27,7 +27,8 @@ pub struct Present {
 #[derive(Debug, Default)]
 struct Connections {
     made: u64,
-    of: BTreeMap<PeerId, BTreeMap<u64, (KeyDigest, Closer)>>,
+    /// By peer and number, in one map: a map for each of ten thousand devices is mostly empty.
+    of: BTreeMap<(PeerId, u64), (KeyDigest, Closer)>,
 }
 
 /// One connection's place; given up when dropped.
@@ -43,19 +44,18 @@ impl Present {
         self.with(|connections| {
             connections.made = connections.made.saturating_add(1);
             let number = connections.made;
-            connections.of.entry(peer.clone()).or_default().insert(number, (key, closer));
+            connections.of.insert((peer.clone(), number), (key, closer));
             Place { present: self.clone(), peer: peer.clone(), number }
         })
     }
 
     fn peers(&self) -> BTreeSet<PeerId> {
-        self.with(|connections| connections.of.keys().cloned().collect())
+        self.with(|connections| connections.of.keys().map(|(peer, _)| peer.clone()).collect())
     }
 
     fn of(&self, peer: &PeerId) -> Vec<(KeyDigest, Closer)> {
-        self.with(|connections| {
-            connections.of.get(peer).map(|all| all.values().cloned().collect()).unwrap_or_default()
-        })
+        let all = (peer.clone(), 0)..=(peer.clone(), u64::MAX);
+        self.with(|connections| connections.of.range(all).map(|(_, one)| one.clone()).collect())
     }
 
     fn with<T>(&self, act: impl FnOnce(&mut Connections) -> T) -> T {
@@ -66,12 +66,7 @@ impl Present {
 impl Drop for Place {
     fn drop(&mut self) {
         self.present.with(|connections| {
-            if let Some(all) = connections.of.get_mut(&self.peer) {
-                all.remove(&self.number);
-                if all.is_empty() {
-                    connections.of.remove(&self.peer);
-                }
-            }
+            connections.of.remove(&(self.peer.clone(), self.number));
         });
     }
 }

@@ -36,11 +36,11 @@ const REASON_BYTES_MAX: usize = 512;
 ///
 /// [`PeerError`]: why it is over, where the peer did not simply leave.
 pub(super) async fn attend(
-    desk: &Desk,
+    desk: Desk,
     person: PersonId,
     mut connection: Connection,
 ) -> Result<(), PeerError> {
-    if let Err(turned) = Box::pin(admit(desk, &mut connection)).await? {
+    if let Err(turned) = Box::pin(admit(&desk, &mut connection)).await? {
         info!(reason = %turned, "technician turned away");
         let message = GatewayTellsTechnician::Goodbye {
             code: turned.code().to_owned(),
@@ -57,7 +57,7 @@ pub(super) async fn attend(
     let (outbox, inbox) = mpsc::channel(OUTBOX_MAX);
     let (notices, received) = mpsc::channel(OUTBOX_MAX);
     let ear = Ear::new(notices);
-    let caller = Caller { desk, person, peer: &peer, ear: &ear };
+    let caller = Caller { desk: &desk, person, peer: &peer, ear: &ear };
     let ended = tokio::select! {
         biased;
         // Dropped on purpose: whichever part ends, the connection is over.

@@ -9,7 +9,8 @@ use std::{
 };
 
 use quinn::{
-    AckFrequencyConfig, ConnectionError, IdleTimeout, RecvStream, SendStream, TransportConfig, VarInt,
+    AckFrequencyConfig, ConnectionError, IdleTimeout, RecvStream, SendStream, TransportConfig,
+    VarInt,
     crypto::rustls::{QuicClientConfig, QuicServerConfig},
 };
 use rustls::AlertDescription;

@@ -299,6 +299,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("lettre", &["mail"]),
     ("csv", &["imports"]),
     ("anyhow", &["bin"]),
+    ("tikv_jemallocator", &["bin"]),
 ];
 
 /// Names that say nothing.

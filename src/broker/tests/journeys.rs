@@ -96,7 +96,7 @@ async fn a_session_that_its_device_refuses_ends_and_the_technician_hears_why() {
     let no = ChannelNo::HANDSHAKE;
     world.broker.open_channel(&ana.ear, session.clone(), no, None, None).await;
     let offer = soon("an offer", orders.recv()).await.unwrap();
-    assert!(matches!(&offer, AgentOrder::Offer(offer) if offer.target.is_none()));
+    assert!(matches!(&*offer, AgentOrder::Offer(offer) if offer.target.is_none()));
     let (fault, detail) = (OfferFault::Warrant, "foreign nonce".to_owned());
     world.broker.offer_refused(&ticket, session, no, fault, detail).await;
     assert!(matches!(ana.notice().await, TechnicianNotice::Channel { .. }));

@@ -189,7 +189,7 @@ impl World {
     pub(super) async fn bare_agent(
         &self,
         number: usize,
-    ) -> (AgentTicket, mpsc::Receiver<AgentOrder>) {
+    ) -> (AgentTicket, mpsc::Receiver<Box<AgentOrder>>) {
         let device: DeviceId = id(&format!("box-{number}"));
         let (orders, received) = mpsc::channel(256);
         let (key, nonce, remote) = (device_key(&device), NONCE.into(), local());
@@ -280,7 +280,7 @@ impl Agent {
 }
 
 async fn play_agent(
-    mut orders: mpsc::Receiver<AgentOrder>,
+    mut orders: mpsc::Receiver<Box<AgentOrder>>,
     said: mpsc::Sender<Heard>,
     broker: Broker,
     verifier: WarrantVerifier,
@@ -288,9 +288,9 @@ async fn play_agent(
     device: DeviceId,
 ) {
     while let Some(order) = orders.recv().await {
-        let heard = match order {
+        let heard = match *order {
             AgentOrder::Offer(offer) => {
-                let Offer { session, channel, warrant, destination, token, .. } = *offer;
+                let Offer { session, channel, warrant, destination, token, .. } = offer;
                 let warrant = verifier.check(&warrant).expect("the gateway's warrant");
                 assert_eq!((warrant.nonce.as_str(), &warrant.session), (NONCE, &session));
                 assert_eq!(destination.is_some(), channel != ChannelNo::HANDSHAKE);
