@@ -1,6 +1,6 @@
 //! The command line.
 
-use std::{path::PathBuf, time::Duration};
+use std::{net::Ipv4Addr, path::PathBuf, time::Duration};
 
 use clap::Parser;
 
@@ -15,8 +15,9 @@ pub(crate) const GIB: u64 = 1024 * 1024 * 1024;
     name = "cargo bench --bench tunnel --",
     after_help = "Everything, in one command (about half an hour for each congestion control):\n  \
                   cargo bench --bench tunnel -- --peers --results\n\n\
-                  The peers are installed by benches/peers/install. Memory, and other rows of the table\n\
-                  that this benchmark does not measure itself, come from the last `cargo bench --bench fleet`."
+                  The peers are installed by benches/peers/install. With --results, memory and the long path\n\
+                  are measured first (`cargo bench --bench fleet`, and --far); else what they found last is\n\
+                  shown."
 )]
 pub(crate) struct Args {
     /// Beside us: rathole, OpenSSH, HAProxy, nginx, stunnel, as far as they are installed
@@ -44,9 +45,12 @@ pub(crate) struct Args {
     /// What `cargo bench` says to every benchmark.
     #[arg(long, hide = true)]
     bench: bool,
-    /// Be the server behind the device.
+    /// Instead: one channel over a path of 500 Mbit/s and 100 ms (as root)
+    #[arg(long)]
+    pub(crate) far: bool,
+    /// Be the server behind the device, at this address.
     #[arg(long, hide = true)]
-    pub(crate) serve: bool,
+    pub(crate) serve: Option<Ipv4Addr>,
 }
 
 impl Args {

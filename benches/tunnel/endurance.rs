@@ -19,7 +19,7 @@ use crate::{
     args::GIB,
     cpu::{Root, resident},
     load,
-    product::World,
+    product::{Site, World},
     say,
     server::{self, BUFFER_BYTES, DOWN, ECHO, pattern},
     way::TCP,
@@ -39,7 +39,7 @@ const STACK_BYTES: usize = 128 * 1024;
 
 pub(crate) fn run(yard: &Yard) -> Result<()> {
     let server = server::start(yard)?;
-    let world = World::start(yard, server, TCP.name, "tcp")?;
+    let world = World::start(yard, &Site::HERE, server, TCP.name, "tcp")?;
     let gateway = Root { pid: world.gateway, tree: true };
     let ways: Vec<SocketAddr> = (0..SESSIONS)
         .map(|session| Ok(world.open(&format!("technician {session}"))?.1))

@@ -79,6 +79,8 @@ pub(crate) enum Figure {
     Open(Rank),
     /// Microseconds.
     Trip(Size, Rank),
+    /// Microseconds, of 64 bytes, beside a bulk transfer of the same session.
+    Beside(Rank),
     /// Channels opened and closed in a second.
     Churn,
     /// CPU milliseconds for each of those.

@@ -1,6 +1,13 @@
-//! Figures of other benchmarks: `target/bench/*.tsv`, a line each of key, value, unit.
+//! Figures that are measured apart: `target/bench/*.tsv`, a line each of key, value, unit.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context, Result, ensure};
 
 /// A figure in the unit that it was written in.
 #[derive(Clone, Debug)]
@@ -24,10 +31,30 @@ impl Reading {
     }
 }
 
+/// Has memory measured, by the benchmark that does that.
+pub(crate) fn measure() -> Result<()> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut fleet = Command::new(cargo);
+    fleet.args(["bench", "--locked", "--bench", "fleet"]);
+    let status = fleet.current_dir(env!("CARGO_MANIFEST_DIR")).status().context("cargo")?;
+    ensure!(status.success(), "cargo bench --bench fleet: {status}");
+    Ok(())
+}
+
+fn dir() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("bench")
+}
+
+/// Leaves figures where [`readings`] finds them.
+pub(crate) fn keep(name: &str, rows: &[(String, f64, &str)]) -> Result<()> {
+    fs::create_dir_all(dir())?;
+    let line = |(key, value, unit): &(String, f64, &str)| format!("{key}\t{value:.3}\t{unit}\n");
+    Ok(fs::write(dir().join(name), rows.iter().map(line).collect::<String>())?)
+}
+
 /// Everything that is there; nothing is an answer too.
 pub(crate) fn readings() -> BTreeMap<String, Reading> {
-    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("bench");
-    let files = fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path());
+    let files = fs::read_dir(dir()).into_iter().flatten().flatten().map(|entry| entry.path());
     let files = files.filter(|path| path.extension().is_some_and(|end| end == "tsv"));
     let texts: Vec<String> = files.filter_map(|path| fs::read_to_string(path).ok()).collect();
     texts.iter().flat_map(|text| text.lines()).filter_map(reading).collect()

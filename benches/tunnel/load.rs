@@ -5,7 +5,10 @@
 use std::{
     io::{self, Read, Write},
     net::{SocketAddr, TcpStream},
-    sync::Barrier,
+    sync::{
+        Barrier,
+        atomic::{AtomicBool, Ordering},
+    },
     thread,
     time::Duration,
 };
@@ -15,7 +18,7 @@ use caseway::clock::Now;
 
 use crate::{
     figure::Bulk,
-    server::{DOWN, ECHO, PING, UP, receive, send},
+    server::{BUFFER_BYTES, DOWN, ECHO, PING, UP, receive, send},
     yard::since,
 };
 
@@ -127,6 +130,44 @@ pub(crate) fn trips(
         times.push(since(before));
     }
     Ok(Times::new(times))
+}
+
+/// The same beside a transfer through the same way that goes on all the while.
+pub(crate) fn trips_beside(
+    at: SocketAddr,
+    size: usize,
+    count: usize,
+    patience: Duration,
+) -> Result<Times> {
+    let done = AtomicBool::new(false);
+    let flows = Barrier::new(2);
+    thread::scope(|scope| {
+        let bulk = scope.spawn(|| endless(at, &flows, &done));
+        flows.wait();
+        let times = trips(at, size, count, patience);
+        done.store(true, Ordering::Release);
+        bulk.join().map_err(|_| anyhow!("the transfer's thread is gone"))??;
+        times
+    })
+}
+
+/// Takes bytes from the first until somebody is `done`.
+fn endless(at: SocketAddr, flows: &Barrier, done: &AtomicBool) -> Result<()> {
+    let mut buffer = vec![0; BUFFER_BYTES];
+    let begun = connect(at).and_then(|mut stream| {
+        stream.write_all(&[DOWN])?;
+        stream.write_all(&u64::MAX.to_be_bytes())?;
+        stream.read_exact(&mut buffer)?;
+        Ok(stream)
+    });
+    flows.wait();
+    let mut stream = begun?;
+    while !done.load(Ordering::Acquire) {
+        if stream.read(&mut buffer)? == 0 {
+            bail!("the transfer ended");
+        }
+    }
+    Ok(())
 }
 
 /// What came of [`churn`].

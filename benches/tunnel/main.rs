@@ -16,8 +16,10 @@
 mod args;
 mod cpu;
 mod endurance;
+mod far;
 mod figure;
 mod fleet;
+mod line;
 mod load;
 mod machine;
 mod measure;
@@ -37,9 +39,10 @@ use std::{
     fmt::Display,
     io::{Write, stdout},
     path::Path,
+    thread,
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use clap::Parser;
 
 use self::{
@@ -53,8 +56,8 @@ use self::{
 
 fn main() -> Result<()> {
     let args = Args::parse();
-    if args.serve {
-        return server::serve();
+    if let Some(at) = args.serve {
+        return server::serve(at);
     }
     let keeper = Yard::lay_out()?;
     let outcome = bench(&args, &keeper.0);
@@ -67,6 +70,15 @@ fn main() -> Result<()> {
 fn bench(args: &Args, yard: &Yard) -> Result<()> {
     if args.endurance {
         return endurance::run(yard);
+    }
+    if args.far {
+        return far_apart(yard);
+    }
+    if args.results {
+        fleet::measure()?;
+        if let Err(error) = far_apart(yard) {
+            say(format_args!("LEFT OUT: the long path: {error:#}"));
+        }
     }
     let plan = args.plan();
     let mut page = Page::new(plan.clone(), args.peers);
@@ -85,6 +97,14 @@ fn bench(args: &Args, yard: &Yard) -> Result<()> {
         say("wrote benches/RESULTS.md and benches/results.svg");
     }
     Ok(())
+}
+
+/// In a thread of its own, which moves to another network and ends there.
+fn far_apart(yard: &Yard) -> Result<()> {
+    thread::scope(|scope| {
+        let far = scope.spawn(|| far::run(yard)).join();
+        far.map_err(|_| anyhow!("the thread is gone"))?
+    })
 }
 
 /// All rounds under one congestion control. Sockets take it when they are made, so everything is

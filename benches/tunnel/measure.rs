@@ -114,6 +114,8 @@ const FLEET: &[(&str, &str, f64, &str)] = &[
     ("agent program, stripped", "agent_program_bytes", 6.0, "MiB"),
     ("agent resident when idle", "agent_rss_idle", 8.0, "MiB"),
 ];
+/// A session's talk beside its bulk: its p99 in units of the quiet one.
+const BESIDE: Bound = Bound::AtMost(3.0);
 /// Opening a session: at most so many milliseconds.
 const SESSION: Bound = Bound::AtMost(10.0);
 
@@ -149,6 +151,12 @@ pub(crate) fn table(
             row(cells, ratio.map(|ratio| bound.holds(ratio.median)));
         }
     }
+    let (busy, quiet) = (Figure::Beside(Rank::P99), Figure::Trip(Size::SixtyFour, Rank::P99));
+    let ratio = sheet.share((TCP.name, busy), (TCP.name, quiet));
+    let [ours, theirs] = [busy, quiet].map(|figure| shown(sheet.spread(TCP.name, figure)));
+    let what = "round trip of 64 bytes beside bulk of the session, µs, p99".to_owned();
+    let cells = [what, ours, "the same, quiet".to_owned(), theirs, shown(ratio), BESIDE.said()];
+    row(cells, ratio.map(|ratio| BESIDE.holds(ratio.median)));
     let session = sheet.spread(TCP.name, Figure::Session(Rank::P50));
     let what = "opening a session, first byte back, ms, p50".to_owned();
     let met = session.map(|session| SESSION.holds(session.median));

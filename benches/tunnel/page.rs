@@ -109,12 +109,12 @@ impl Page {
     }
 
     fn others(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "## From other benchmarks\n")?;
+        writeln!(f, "## Measured apart: memory, and the long path of 500 Mbit/s and 100 ms\n")?;
         if self.readings.is_empty() {
             return writeln!(
                 f,
-                "None yet: `cargo bench --bench fleet` measures memory, idle agents and withdrawal, and leaves \
-                 its figures where this benchmark finds them.\n"
+                "None yet: `cargo bench --bench fleet` measures memory, idle agents and sessions, and \
+                 leaves its figures where this benchmark finds them.\n"
             );
         }
         let mut table = Table::new(["What", "Value", "Unit"]);
@@ -198,6 +198,11 @@ fn sections() -> Vec<Section> {
         })
     });
     all.push(section("Round trip on an open channel", trips.collect()));
+    let beside = |rank: Rank| (format!("64 B, p{}, µs", rank.percent()), Figure::Beside(rank));
+    all.push(section(
+        "Round trip on an open channel beside a bulk transfer",
+        Rank::BOTH.map(beside).into(),
+    ));
     let sessions =
         Rank::BOTH.map(|rank| (format!("p{}, ms", rank.percent()), Figure::Session(rank)));
     all.push(section("Opening a session, first byte back", sessions.into()));

@@ -1,6 +1,7 @@
 //! Our own ways: the three programs, set up as the README's first day does it.
 
 use std::{
+    ffi::OsStr,
     fs,
     net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
@@ -22,9 +23,24 @@ const CASEWAY: &str = env!("CARGO_BIN_EXE_caseway");
 pub(crate) const CASE: &str = "CASE-1";
 pub(crate) const TUNNEL: &str = "machine";
 
+/// Where the boxes stand.
+#[derive(Clone, Debug)]
+pub(crate) struct Site {
+    /// The address that the gateway serves.
+    pub(crate) gateway: Ipv4Addr,
+    /// The network namespace of the device, where it is another than ours.
+    pub(crate) device: Option<String>,
+}
+
+impl Site {
+    /// Everything on this machine's loopback.
+    pub(crate) const HERE: Self = Self { gateway: Ipv4Addr::LOCALHOST, device: None };
+}
+
 /// A gateway with one device, and people who may use it.
 pub(crate) struct World<'a> {
     yard: &'a Yard,
+    site: &'a Site,
     dir: PathBuf,
     name: &'static str,
     carrier: &'static str,
@@ -40,7 +56,7 @@ pub(crate) fn start(
     label: Label,
     carrier: &'static str,
 ) -> Result<Way> {
-    let world = World::start(yard, server, label.name, carrier)?;
+    let world = World::start(yard, &Site::HERE, server, label.name, carrier)?;
     let (technician, at) = world.open("technician")?;
     let mut way = Way::new(label, at, server)
         .with(Part::Technician, technician)
@@ -53,14 +69,15 @@ pub(crate) fn start(
 impl<'a> World<'a> {
     pub(crate) fn start(
         yard: &'a Yard,
+        site: &'a Site,
         server: Server,
         name: &'static str,
         carrier: &'static str,
     ) -> Result<Self> {
         let dir = yard.dir().join(name.replace(' ', "-"));
         fs::create_dir_all(&dir)?;
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, yard.port()?));
-        let mut world = Self { yard, dir, name, carrier, address, gateway: 0, agent: 0 };
+        let address = SocketAddr::from((site.gateway, yard.port()?));
+        let mut world = Self { yard, site, dir, name, carrier, address, gateway: 0, agent: 0 };
         world.gateway = world.found()?;
         world.people()?;
         world.machine(server)?;
@@ -73,11 +90,12 @@ impl<'a> World<'a> {
     fn found(&self) -> Result<u32> {
         let listen = self.address.to_string();
         let mut init = Command::new(GATEWAY);
-        init.arg("init").arg(self.path("gw")).args(["--name", "127.0.0.1", "--listen", &listen]);
+        let name = self.site.gateway.to_string();
+        init.arg("init").arg(self.path("gw")).args(["--name", &name, "--listen", &listen]);
         must(init.args(["--tenant", "Aurora", "--admin", "ada@aurora.example"]))?;
         // Sessions must outlast the run, and many are wanted at once where endurance is tried.
         let config = format!(
-            "data_dir = \".\"\nlisten = \"{listen}\"\nnames = [\"127.0.0.1\"]\n\
+            "data_dir = \".\"\nlisten = \"{listen}\"\nnames = [\"{name}\"]\n\
              [sessions]\nidle = \"7h\"\nmax = \"8h\"\n\
              [limits]\nsessions_per_person = 64\nsessions_per_device = 64\n"
         );
@@ -128,12 +146,13 @@ impl<'a> World<'a> {
         let mut enrolment = self.caseway("wim");
         must(enrolment.args(["device", "enrolment", "press-7-edge", "--out"]).arg(&token))?;
         let dir = self.path("edge");
-        let mut enroll = Command::new(AGENT);
+        let mut enroll = self.on_device(AGENT);
         enroll.args(["enroll", "--gateway", &self.url()]).arg("--dir").arg(&dir);
         must(enroll.arg("--ca").arg(self.path("gw/ca.pem")).arg("--token-file").arg(&token))?;
         fs::write(dir.join("agent.toml"), format!("carrier = \"{}\"\n", self.carrier))?;
         let name = self.called("agent");
-        let pid = self.yard.start(&name, Command::new(AGENT).arg("run").arg("--dir").arg(&dir))?;
+        let pid =
+            self.yard.start(&name, self.on_device(AGENT).arg("run").arg("--dir").arg(&dir))?;
         self.yard.until(&name, || {
             let listed = must(self.caseway("wim").args(["device", "list", "--json"])).ok()?;
             listed.contains(r#""online":true"#).then_some(())
@@ -159,6 +178,10 @@ impl<'a> World<'a> {
         Ok((pid, self.yard.announced(&name)?))
     }
 
+    fn on_device(&self, program: &str) -> Command {
+        within(self.site.device.as_deref(), program)
+    }
+
     fn caseway(&self, who: &str) -> Command {
         let mut command = Command::new(CASEWAY);
         command.env("CASEWAY_HOME", self.home(who));
@@ -180,6 +203,14 @@ impl<'a> World<'a> {
     fn called(&self, part: &str) -> String {
         format!("{} {part}", self.name)
     }
+}
+
+/// A command that will run in a network namespace, where one is named.
+pub(crate) fn within(space: Option<&str>, program: impl AsRef<OsStr>) -> Command {
+    let Some(space) = space else { return Command::new(program) };
+    let mut command = Command::new("ip");
+    command.args(["netns", "exec", space]).arg(program);
+    command
 }
 
 /// Runs a command to its end, which must be a good one; gives what it printed.

@@ -46,12 +46,13 @@ enum Work {
     Bulk(Bulk),
     Openings,
     Trips(Size),
+    Beside,
     Churn,
     Sessions,
 }
 
 impl Work {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::Idle,
         Self::Bulk(Bulk::Down),
         Self::Bulk(Bulk::Up),
@@ -60,6 +61,7 @@ impl Work {
         Self::Openings,
         Self::Trips(Size::One),
         Self::Trips(Size::SixtyFour),
+        Self::Beside,
         Self::Churn,
         Self::Sessions,
     ];
@@ -71,6 +73,7 @@ impl Work {
             Self::Bulk(bulk) => format!("bulk {}, Gbit/s", bulk.name()),
             Self::Openings => "opening a channel, ms, p50".into(),
             Self::Trips(size) => format!("round trip of {}, µs, p50", size.bytes()),
+            Self::Beside => "the same beside bulk, µs, p50".into(),
             Self::Churn => "new channels a second".into(),
             Self::Sessions => "opening a session, ms, p50".into(),
         }
@@ -81,7 +84,7 @@ impl Work {
         match self {
             Self::Idle => round == 0 && way.root(Part::Gateway).is_some(),
             Self::Sessions => way.desk.is_some(),
-            Self::Bulk(_) | Self::Openings | Self::Trips(_) | Self::Churn => true,
+            Self::Bulk(_) | Self::Openings | Self::Trips(_) | Self::Beside | Self::Churn => true,
         }
     }
 
@@ -97,6 +100,11 @@ impl Work {
             Self::Trips(size) => {
                 let times = load::trips(way.at, size.bytes(), plan.trips, plan.patience)?;
                 Ok(ranks(&times, 1_000.0, |rank| Figure::Trip(size, rank)))
+            }
+            Self::Beside => {
+                let size = Size::SixtyFour.bytes();
+                let times = load::trips_beside(way.at, size, plan.trips, plan.patience)?;
+                Ok(ranks(&times, 1_000.0, Figure::Beside))
             }
             Self::Churn => churn(way, plan.churn),
             Self::Sessions => {

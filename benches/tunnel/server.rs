@@ -11,13 +11,12 @@
 use std::{
     io::{self, Read, Write},
     net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
-    process::Command,
     thread,
 };
 
 use anyhow::{Context, Result};
 
-use crate::{say, way::Server, yard::Yard};
+use crate::{product::within, say, way::Server, yard::Yard};
 
 /// Asks for one byte.
 pub(crate) const PING: u8 = b'p';
@@ -47,16 +46,22 @@ pub(crate) fn pattern() -> Vec<u8> {
     bytes
 }
 
-/// Starts the server as a process of its own.
+/// Starts the server as a process of its own, on loopback.
 pub(crate) fn start(yard: &Yard) -> Result<Server> {
+    start_at(yard, Ipv4Addr::LOCALHOST, None)
+}
+
+/// The same at another address, in a network namespace where one is named.
+pub(crate) fn start_at(yard: &Yard, address: Ipv4Addr, space: Option<&str>) -> Result<Server> {
     let program = std::env::current_exe().context("this program's own file")?;
-    let pid = yard.start("server", Command::new(program).arg("--serve"))?;
+    let mut server = within(space, program);
+    let pid = yard.start("server", server.args(["--serve", &address.to_string()]))?;
     Ok(Server { at: yard.announced("server")?, pid })
 }
 
 /// Is the server, until whoever started it closes its standard input.
-pub(crate) fn serve() -> Result<()> {
-    let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
+pub(crate) fn serve(at: Ipv4Addr) -> Result<()> {
+    let listener = TcpListener::bind(SocketAddr::from((at, 0)))?;
     say(format_args!("addr={}", listener.local_addr()?));
     thread::Builder::new().name("accept".into()).spawn(move || accept(&listener))?;
     io::copy(&mut io::stdin(), &mut io::sink())?;

@@ -61,8 +61,16 @@ impl Sheet {
         of: &'static str,
         by: &'static str,
     ) -> Option<Spread> {
-        let by = self.cells.get(&(by, figure))?;
-        let of = self.cells.get(&(of, figure))?;
+        self.share((of, figure), (by, figure))
+    }
+
+    /// One figure of a way in units of another, each within its round.
+    pub(crate) fn share(
+        &self,
+        of: (&'static str, Figure),
+        by: (&'static str, Figure),
+    ) -> Option<Spread> {
+        let (of, by) = (self.cells.get(&of)?, self.cells.get(&by)?);
         let both = of.iter().filter_map(|(round, of)| Some((of, by.get(round)?)));
         Spread::of(both.map(|(of, by)| of / by))
     }

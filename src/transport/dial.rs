@@ -8,12 +8,13 @@
 
 use std::{
     fmt, io,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket},
     sync::Arc,
     time::Duration,
 };
 
 use bytes::BytesMut;
+use quinn::{EndpointConfig, TokioRuntime};
 use rustls::pki_types::ServerName;
 use tokio::{
     net::{TcpSocket, TcpStream, lookup_host},
@@ -26,7 +27,7 @@ use super::{
     connection::{control_on_quic, control_on_tls},
     legs::LegDialer,
     proxy,
-    quic::{client_config, fault},
+    quic::{client_config, fault, roomy},
     record::RecordIo,
     stream::Tls,
 };
@@ -219,7 +220,10 @@ impl Dialer {
         };
         let failed = |source| self.failed(Carrier::Quic, source);
         let local = SocketAddr::new(self.options.bind.unwrap_or(any), 0);
-        let endpoint = quinn::Endpoint::client(local).map_err(failed)?;
+        let socket = UdpSocket::bind(local).map(roomy).map_err(failed)?;
+        let runtime = Arc::new(TokioRuntime);
+        let endpoint = quinn::Endpoint::new(EndpointConfig::default(), None, socket, runtime)
+            .map_err(failed)?;
         let connecting = endpoint
             .connect_with(config.clone(), address, &self.options.host)
             .map_err(|error| failed(io::Error::other(error)))?;

@@ -19,7 +19,7 @@ use super::{
     admission::Admission,
     arrive_quic, arrive_tcp,
     limits::ARRIVALS_QUEUED,
-    quic::{OVER, server_config},
+    quic::{OVER, roomy, server_config},
 };
 use crate::{clock::Now, tasks::Scope, tls::GatewayTls};
 
@@ -94,9 +94,13 @@ impl Listener {
     pub fn bind(options: &ListenOptions, tls: &GatewayTls) -> Result<Self, BindError> {
         let config = server_config(tls).map_err(|e| BindError::Quic(e.to_string()))?;
         let (tcp, udp, address) = sockets(options.listen)?;
-        let quic =
-            Endpoint::new(EndpointConfig::default(), Some(config), udp, Arc::new(TokioRuntime))
-                .map_err(|source| BindError::Io { protocol: "UDP", address, source })?;
+        let quic = Endpoint::new(
+            EndpointConfig::default(),
+            Some(config),
+            roomy(udp),
+            Arc::new(TokioRuntime),
+        )
+        .map_err(|source| BindError::Io { protocol: "UDP", address, source })?;
         let admission = Admission::new(options.limits.clone());
         Ok(Self { tcp, quic, address, tls: tls.clone(), admission })
     }

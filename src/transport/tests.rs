@@ -5,6 +5,8 @@ mod trust;
 mod ways;
 mod world;
 
+use rustix::net::sockopt;
+
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use world::{Behaviour, World, copy_through, pattern, token, within};
 
@@ -178,6 +180,24 @@ fn the_limits_of_quic_are_those_of_the_plan() {
     says("incoming_buffer_size_total", (16 << 20).to_string());
     says("send_window", (16 << 20).to_string());
     says("datagram_receive_buffer_size", "None".into());
+    says("ack_eliciting_threshold", "9".into());
     assert_eq!(super::quic::WINDOW, 32 << 20);
     assert_eq!(super::quic::STREAMS_MAX, 256);
+}
+
+#[test]
+fn a_udp_socket_has_as_much_room_as_the_system_permits() {
+    let usual = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let roomy = super::quic::roomy(std::net::UdpSocket::bind("127.0.0.1:0").unwrap());
+    for (name, room) in [
+        ("rmem_max", sockopt::socket_recv_buffer_size as fn(&std::net::UdpSocket) -> _),
+        ("wmem_max", sockopt::socket_send_buffer_size),
+    ] {
+        let permitted = std::fs::read_to_string(format!("/proc/sys/net/core/{name}")).unwrap();
+        let permitted: usize = permitted.trim().parse().unwrap();
+        // The kernel books twice what is asked for (socket(7)).
+        let expected = super::quic::SOCKET_BYTES.min(permitted) * 2;
+        let room = |socket| room(socket).unwrap();
+        assert_eq!(room(&roomy), expected.max(room(&usual)), "{name}");
+    }
 }
