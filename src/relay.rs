@@ -16,6 +16,7 @@
 //! What always holds:
 //!
 //! * a direction holds a pipe or a buffer only while it holds bytes, and never more than one;
+//! * a direction that has moved [`TURN_BYTES_MAX`] lets the other channels have their turn;
 //! * the end of one direction is passed on and leaves the other alive;
 //! * a cut, a lapse, a failure and a dropped future reset both legs: an end that learns of a clean
 //!   close learnt it from the other end.
@@ -29,6 +30,7 @@ mod splice;
 mod terms;
 #[cfg(test)]
 pub(crate) mod tests;
+mod turn;
 
 pub use cap::Cap;
 pub use leg::{Leg, LegStream, reset};
@@ -36,3 +38,4 @@ pub use meter::{Direction, Meter, Tally};
 pub use pool::{Buffer, Pools};
 pub use splice::{How, Side, Spliced, splice};
 pub use terms::{Cut, LEASE_TTL, Lease, LeaseKeeper, Terms};
+pub use turn::{TURN_BYTES_MAX, Turn};

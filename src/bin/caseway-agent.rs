@@ -8,28 +8,29 @@ use std::{
 use caseway::{
     agent::{self, Exit, Failure},
     config::agent::{self as config, Command, CommandLine},
-    tasks::Scope,
+    tasks::{EVENT_INTERVAL, Scope},
     telemetry::{self, Verbosity},
 };
 use clap::Parser;
+use tokio::runtime::Builder;
 
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
     let line = CommandLine::parse();
     let base = match line.command {
         Command::Run => Verbosity::Events,
         Command::Enroll(_) | Command::Status | Command::Check => Verbosity::Normal,
     };
     telemetry::start(Verbosity::from_flags(base, line.output.quiet, line.output.verbose));
-    match obey(&line).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            for fault in failure.line.lines() {
-                let _ = writeln!(io::stderr(), "caseway-agent: {fault}");
-            }
-            ExitCode::from(failure.exit as u8)
-        }
+    let runtime = Builder::new_current_thread().event_interval(EVENT_INTERVAL).enable_all().build();
+    let done = match runtime {
+        Ok(runtime) => runtime.block_on(obey(&line)),
+        Err(error) => Err(Failure::new(Exit::Other, error.to_string())),
+    };
+    let Err(failure) = done else { return ExitCode::SUCCESS };
+    for fault in failure.line.lines() {
+        let _ = writeln!(io::stderr(), "caseway-agent: {fault}");
     }
+    ExitCode::from(failure.exit as u8)
 }
 
 async fn obey(line: &CommandLine) -> Result<(), Failure> {

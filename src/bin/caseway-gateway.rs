@@ -19,8 +19,12 @@ mod run;
 
 use std::process::ExitCode;
 
-use caseway::telemetry::{self, Verbosity};
+use caseway::{
+    tasks::EVENT_INTERVAL,
+    telemetry::{self, Verbosity},
+};
 use clap::Parser;
+use tokio::runtime::Builder;
 
 use args::{Args, AuditCommand, Command, MailCommand};
 use out::{Failure, Out};
@@ -34,7 +38,7 @@ fn main() -> ExitCode {
     let base = if stays { Verbosity::Events } else { Verbosity::Normal };
     telemetry::start(Verbosity::from_flags(base, args.quiet, args.verbose));
     let out = Out { json: args.json, quiet: args.quiet };
-    match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    match Builder::new_multi_thread().event_interval(EVENT_INTERVAL).enable_all().build() {
         Ok(runtime) => match runtime.block_on(act(args.command, &out)) {
             Ok(()) => ExitCode::SUCCESS,
             Err(failure) => out.failed(&failure),

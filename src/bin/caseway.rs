@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use caseway::{
     client::{self, Exit, Home, Surroundings, Terminal},
-    tasks::Scope,
+    tasks::{EVENT_INTERVAL, Scope},
     telemetry::{self, Verbosity},
 };
 use tokio::{
@@ -20,10 +20,11 @@ fn main() -> ExitCode {
     };
     let (quiet, verbose) = (cli.common.quiet, cli.common.verbose);
     telemetry::start(Verbosity::from_flags(Verbosity::Normal, quiet, verbose));
-    let runtime = match Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => return client::failed(&terminal, Exit::Other, &error).into(),
-    };
+    let runtime =
+        match Builder::new_current_thread().event_interval(EVENT_INTERVAL).enable_all().build() {
+            Ok(runtime) => runtime,
+            Err(error) => return client::failed(&terminal, Exit::Other, &error).into(),
+        };
     let exit = runtime.block_on(run(cli, terminal));
     // A thread that still waits for somebody to type is not waited for.
     runtime.shutdown_background();

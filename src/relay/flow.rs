@@ -26,7 +26,7 @@ use tokio::{
 use crate::clock::Now;
 
 use super::{
-    Cap, Direction, Leg, Meter, Pools,
+    Cap, Direction, Leg, Meter, Pools, Turn,
     pool::{Buffer, CHUNK_BYTES, Pipe, is_bulk},
 };
 
@@ -68,6 +68,7 @@ pub(super) struct Flow {
     pause: Option<Pin<Box<Sleep>>>,
     /// Bytes that were held last.
     last: usize,
+    turn: Turn,
     pub(super) carried: u64,
 }
 
@@ -78,6 +79,7 @@ impl Flow {
             state: State::Empty { unflushed: false },
             pause: None,
             last: 0,
+            turn: Turn::default(),
             carried: 0,
         }
     }
@@ -97,6 +99,7 @@ impl Flow {
                     State::Empty { unflushed: false }
                 }
                 State::Empty { unflushed: false } => {
+                    ready!(self.turn.poll(cx));
                     ready!(self.poll_pause(cx, rules.caps));
                     let filled = ready!(poll_fill(cx, from, to, rules, self.last));
                     let filled = filled.map_err(Fault::From)?;
@@ -164,6 +167,7 @@ impl Flow {
             State::Empty { .. } | State::Ending | State::Ended => return,
         };
         self.last = held;
+        self.turn.moved(held);
         for cap in caps {
             cap.took(self.direction, held);
         }

@@ -25,7 +25,7 @@ use tokio::{
 
 use crate::{
     clock::Now,
-    relay::{Leg, Meter, Pools},
+    relay::{Leg, Meter, Pools, Turn},
 };
 
 use super::{
@@ -135,6 +135,9 @@ struct Pump<L: LocalEnd> {
     acks: Acks,
     /// Runs while the only thing missing is the acknowledgement of our `end`.
     patience: Option<Pin<Box<Sleep>>>,
+    /// What each direction has moved since the other channels had theirs.
+    hearing: Turn,
+    saying: Turn,
     /// Which direction goes first; they take turns, so that neither starves the other.
     hear_first: bool,
 }
@@ -170,6 +173,8 @@ impl<L: LocalEnd> Pump<L> {
             waiting: Waiting::default(),
             acks: Acks::default(),
             patience: None,
+            hearing: Turn::default(),
+            saying: Turn::default(),
             hear_first: false,
         }
     }
@@ -247,6 +252,7 @@ impl<L: LocalEnd> Pump<L> {
             if self.open_some()? {
                 continue;
             }
+            ready!(self.hearing.poll(cx));
             let came = ready!(self.inbox.poll_read(cx, leg)).map_err(leg_failed)?;
             if came == 0 {
                 return Poll::Ready(Err(PumpError::Truncated.into()));
@@ -264,6 +270,7 @@ impl<L: LocalEnd> Pump<L> {
         while !self.waiting.is_empty() {
             let taken = ready!(self.waiting.poll_write(cx, &self.inbox, local));
             let taken = taken.map_err(|_| Halt::Local)?;
+            self.hearing.moved(taken);
             meter.count(self.end.receives(), taken, Now::read());
         }
         if self.heard == Heard::Ending {
@@ -329,6 +336,7 @@ impl<L: LocalEnd> Pump<L> {
                 self.acks.told = self.acks.delivered;
                 self.acks.urgent = false;
             } else if self.said == Said::Open {
+                ready!(self.saying.poll(cx));
                 ready!(self.poll_take_up(cx, local, meter))?;
             } else {
                 return Poll::Ready(Ok(()));
@@ -365,6 +373,7 @@ impl<L: LocalEnd> Pump<L> {
                 return Poll::Ready(self.outbox.put(Kind::End, &[]).map_err(exhausted));
             }
             self.outbox.push(Kind::Data, came).map_err(exhausted)?;
+            self.saying.moved(came);
             meter.count(self.end.sends(), came, Now::read());
             any = true;
         }
