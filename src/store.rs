@@ -16,12 +16,14 @@
 //! * when the disk has less than [`FREE_BYTES_MIN`] left, no session is requested or started.
 
 mod act;
+mod api_tokens;
 mod assets;
 mod assignments;
 mod cases;
 mod changes;
 mod courier;
 mod credentials;
+mod customers;
 mod decommission;
 mod devices;
 mod efforts;
@@ -32,6 +34,8 @@ mod groups;
 mod hooks;
 mod imports;
 mod inherit;
+mod invitations;
+mod links;
 mod machines;
 mod models;
 mod notices;
@@ -56,12 +60,17 @@ mod workspaces;
 use std::str::FromStr;
 
 pub use act::{By, Switched, Written};
+pub use api_tokens::{API_TOKEN_LASTS, API_TOKEN_MAX, API_TOKENS_MAX, ApiToken};
 pub use assets::{AssetChange, AssetEntry};
 pub use assignments::{ASSIGNMENTS_MAX, Held, SCOPE_OBJECTS_MAX};
 pub use cases::{About, CaseFilter, NewCase, SwitchAsk};
 pub use changes::{Change, Object};
 pub use courier::{Due, LOG_LASTS, Parcel, Recipient};
 pub use credentials::Login;
+pub use customers::{
+    CustomerStatus, MachineStatus, NewCustomer, NewMachine, SERVICE_ORGANISATIONS_MAX,
+    ServiceOrganisation,
+};
 pub use decommission::{Decommission, Resetting};
 pub use devices::{DeviceEntry, ENROLMENT_LASTS, EnrolError, Enrolment, NewDevice};
 pub use efforts::Effort;
@@ -73,6 +82,8 @@ pub use groups::{
 };
 pub use hooks::{Delivery, HookChange, NewHook};
 pub use imports::{Imported, ImportedLine, LineOutcome};
+pub use invitations::{Acceptance, INVITATION_LASTS, INVITATIONS_MAX, Invitation, Invited, Offer};
+pub use links::PROPOSALS_MAX;
 pub use machines::NewAsset;
 pub use models::{ModelEntry, ModelText, TEMPLATES_MAX, TemplateEntry};
 pub use open::{FREE_BYTES_MIN, Limits, Store};

@@ -154,17 +154,17 @@ pub(super) fn given_by(role: Role, settings: Settings) -> Permissions {
         CaseReader::MasterDataManager => Some(Role::MasterDataManager),
         CaseReader::Nobody => None,
     };
-    match role {
-        Role::InternalServiceCases if !settings.internal_service_switches => {
-            given.without([P::SwitchCase].into_iter().collect())
-        }
-        // Who does not read cases is no assignee of one either.
-        Role::CustomerDataManager if reads != Some(role) => {
-            given.without(*READING).without(*ASSIGNED)
-        }
-        Role::MasterDataManager if reads == Some(role) => given.with(*READING),
-        _ => given,
+    if role == Role::InternalServiceCases && !settings.internal_service_switches {
+        return given.without([P::SwitchCase].into_iter().collect());
     }
+    if role == Role::MasterDataManager && reads == Some(role) {
+        return given.with(*READING);
+    }
+    if role == Role::CustomerDataManager && reads != Some(role) {
+        // Who does not read cases is no assignee of one either.
+        return given.without(*READING).without(*ASSIGNED);
+    }
+    given
 }
 
 /// What the third role that reads a provider's cases has for it (CON-3).

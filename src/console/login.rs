@@ -13,10 +13,12 @@ use super::{
 };
 use crate::{
     audit::{Actor, Entry, Event},
+    authz::{Action, Reason},
     clock::{Now, Wall},
     ids::PeerId,
     secret::SecretText,
     store::Login,
+    tenancy::Permission,
     tls::CertificateRequest,
     token::BearerToken,
 };
@@ -59,6 +61,7 @@ pub(super) async fn login(
     let now = Now::read();
     match login.filter(|_| matches) {
         Some(login) => {
+            signs_in(&desk, &login, from, now).await?;
             let token = let_in(&desk, &login, from, now).await?;
             desk.delays.succeeded(&email, from);
             Ok(Json(token))
@@ -72,6 +75,26 @@ pub(super) async fn login(
             Err(Problem::unauthenticated("no account has this e-mail address and this password"))
         }
     }
+}
+
+/// Refuses an account without a portal: Data Analyst - Controller alone, or no role at all.
+async fn signs_in(desk: &Desk, login: &Login, from: IpAddr, now: Now) -> Result<(), Problem> {
+    let sign_in = Action::Own(Permission::SignIn);
+    if desk.may(&login.person.id, sign_in).await.is_ok() {
+        return Ok(());
+    }
+    let actor = Actor::Person(login.person.id.clone());
+    let mut entry = Entry::new(now.wall, actor, Event::LoginFailed);
+    entry.done = false;
+    entry.reason = Some(Reason::Role.to_string());
+    entry.actor_name.clone_from(&login.person.name);
+    entry.tenant = Some(login.person.tenant.clone());
+    entry.source_ip = Some(from);
+    desk.store.record(&entry).await?;
+    Err(Problem::role(
+        "this account has no role that signs in: a Data Analyst reads by API token only; \
+         for another role ask your company's Tenant Admin",
+    ))
 }
 
 async fn let_in(desk: &Desk, login: &Login, from: IpAddr, now: Now) -> Result<Token, Problem> {

@@ -5,7 +5,12 @@ use std::collections::BTreeSet;
 use axum::{Json, extract::State};
 use serde::Serialize;
 
-use super::{caller::Caller, desk::Desk, people::AssignmentView, problem::Problem};
+use super::{
+    caller::Caller,
+    desk::Desk,
+    people::{AssignmentView, assignment_views},
+    problem::Problem,
+};
 use crate::{
     ids::{PersonId, TenantId},
     tenancy::TenantRole,
@@ -31,12 +36,12 @@ struct TenantView {
 pub(super) async fn me(State(desk): State<Desk>, caller: Caller) -> Result<Json<Me>, Problem> {
     let person = caller.person;
     let tenant = desk.store.tenant(&person.tenant).await?.ok_or_else(Problem::not_found)?;
-    let assignments = desk.store.assignments(&person.id).await?;
+    let held = desk.store.held(&person.id).await?;
     Ok(Json(Me {
         person: person.id,
         name: person.name,
         email: person.email,
         tenant: TenantView { id: tenant.id, name: tenant.name, roles: tenant.roles },
-        assignments: assignments.into_iter().map(AssignmentView::from).collect(),
+        assignments: assignment_views(held),
     }))
 }

@@ -5,18 +5,19 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     caller::Caller,
+    company::Pages,
     desk::Desk,
-    input::{Body, Path, text},
-    lists::Items,
+    input::{Body, Path, Query, text},
+    lists::{Items, page},
     problem::Problem,
 };
 use crate::{
     authz::Action,
     clock::Now,
-    ids::{AssignmentId, PersonId},
+    ids::{AssignmentId, PersonId, RoleId},
     secret::SecretText,
-    store::NewPerson,
-    tenancy::{Assignment, Permission, Person, Role, Scope},
+    store::{Held, NewPerson},
+    tenancy::{Assignment, Permission, Person, RoleRef, Scope},
 };
 
 #[derive(Debug, Serialize)]
@@ -45,30 +46,47 @@ impl From<Person> for PersonView {
 #[derive(Debug, Serialize)]
 pub(super) struct AssignmentView {
     id: AssignmentId,
-    role: Role,
+    role: RoleRef,
     scope: Scope,
 }
 
 impl From<Assignment> for AssignmentView {
     fn from(assignment: Assignment) -> Self {
         let Assignment { id, person: _, role, scope } = assignment;
-        Self { id, role, scope }
+        Self { id, role: role.into(), scope }
     }
+}
+
+impl From<Assignment<RoleId>> for AssignmentView {
+    fn from(assignment: Assignment<RoleId>) -> Self {
+        let Assignment { id, person: _, role, scope } = assignment;
+        Self { id, role: RoleRef::Individual(role), scope }
+    }
+}
+
+/// All that a person was given, of either kind of role.
+pub(super) fn assignment_views(held: Held) -> Vec<AssignmentView> {
+    let individual = held.individual.into_iter().map(|one| {
+        let role = RoleRef::Individual(one.role.id);
+        AssignmentView { id: one.id, role, scope: one.scope }
+    });
+    held.predefined.into_iter().map(AssignmentView::from).chain(individual).collect()
 }
 
 /// `GET /users`
 pub(super) async fn list(
     State(desk): State<Desk>,
     caller: Caller,
+    Query(Pages { cursor }): Query<Pages>,
 ) -> Result<Json<Items<ColleagueView>>, Problem> {
     let _grant = desk.may(&caller.person.id, Action::Own(Permission::ReadPeople)).await?;
     let mut items = Vec::new();
-    for person in desk.store.people(&caller.person.tenant).await? {
-        let held = desk.store.assignments(&person.id).await?;
-        let assignments = held.into_iter().map(AssignmentView::from).collect();
+    let found = desk.store.people_page(&caller.person.tenant, &page(cursor)).await?;
+    for person in found.items {
+        let assignments = assignment_views(desk.store.held(&person.id).await?);
         items.push(ColleagueView { person: person.into(), assignments });
     }
-    Ok(Json(Items { items, next: None }))
+    Ok(Json(Items { items, next: found.next }))
 }
 
 /// `POST /users`
@@ -127,6 +145,18 @@ pub(super) async fn set_active(
     Ok(Json(written.value.into()))
 }
 
+/// `DELETE /users/{user}`: the row stays, for what speaks of it.
+pub(super) async fn delete(
+    State(desk): State<Desk>,
+    caller: Caller,
+    Path(user): Path<PersonId>,
+) -> Result<StatusCode, Problem> {
+    colleague(&desk, &caller, &user, Permission::ManagePeople).await?;
+    let written = desk.store.delete_person(&caller.by, &user, Now::read()).await?;
+    desk.settled(written.revision).await;
+    Ok(StatusCode::NO_CONTENT)
+}
+
 /// `GET /users/{user}/assignments`
 pub(super) async fn assignments(
     State(desk): State<Desk>,
@@ -134,14 +164,15 @@ pub(super) async fn assignments(
     Path(user): Path<PersonId>,
 ) -> Result<Json<Items<AssignmentView>>, Problem> {
     colleague(&desk, &caller, &user, Permission::ReadPeople).await?;
-    Ok(Items::all(desk.store.assignments(&user).await?))
+    let items = assignment_views(desk.store.held(&user).await?);
+    Ok(Json(Items { items, next: None }))
 }
 
 /// `POST /users/{user}/assignments`
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewAssignment {
-    role: Role,
+    role: RoleRef,
     #[serde(default = "whole")]
     scope: Scope,
 }
@@ -158,8 +189,15 @@ pub(super) async fn assign(
 ) -> Result<(StatusCode, Json<AssignmentView>), Problem> {
     colleague(&desk, &caller, &user, Permission::AssignRoles).await?;
     let now = Now::read();
-    let written = desk.store.add_assignment(&caller.by, &user, role, &scope, now).await?;
-    Ok((StatusCode::CREATED, Json(written.value.into())))
+    let view = match role {
+        RoleRef::Predefined(role) => {
+            desk.store.add_assignment(&caller.by, &user, role, &scope, now).await?.value.into()
+        }
+        RoleRef::Individual(role) => {
+            desk.store.add_individual(&caller.by, &user, &role, &scope, now).await?.value.into()
+        }
+    };
+    Ok((StatusCode::CREATED, Json(view)))
 }
 
 /// `DELETE /users/{user}/assignments/{assignment}`
@@ -169,7 +207,7 @@ pub(super) async fn unassign(
     Path((user, assignment)): Path<(PersonId, AssignmentId)>,
 ) -> Result<StatusCode, Problem> {
     colleague(&desk, &caller, &user, Permission::AssignRoles).await?;
-    let held = desk.store.assignments(&user).await?;
+    let held = assignment_views(desk.store.held(&user).await?);
     if !held.iter().any(|one| one.id == assignment) {
         return Err(Problem::not_found());
     }
@@ -180,7 +218,7 @@ pub(super) async fn unassign(
 
 /// That `user` is of the caller's tenant, and the caller may do there what takes `needs`: else there
 /// is nobody.
-async fn colleague(
+pub(super) async fn colleague(
     desk: &Desk,
     caller: &Caller,
     user: &PersonId,

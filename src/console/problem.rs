@@ -70,6 +70,11 @@ impl Problem {
         Self::new(StatusCode::UNAUTHORIZED, Reason::Unauthenticated.code(), detail)
     }
 
+    /// Logged in, but without the role for this.
+    pub(super) fn role(detail: &'static str) -> Self {
+        Self::new(StatusCode::FORBIDDEN, Reason::Role.code(), detail)
+    }
+
     /// What is there already stands in the way.
     pub(super) fn conflict(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::CONFLICT, "conflict", detail)

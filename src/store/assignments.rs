@@ -191,7 +191,7 @@ pub(super) async fn assignable(
             }
         }
     }
-    Ok(known(allowed.rows(), &tenant.id, scope).await?)
+    known(allowed.rows(), &tenant.id, scope).await
 }
 
 /// Facilities are the operator's, organisations and customers the provider's; a role of the

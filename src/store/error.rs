@@ -76,6 +76,9 @@ pub enum Conflict {
     /// A limit with its number.
     #[error("{0}")]
     Limit(&'static str),
+    /// What was offered once is over.
+    #[error("{0}")]
+    Over(&'static str),
     #[error("{0}")]
     Invalid(&'static str),
     #[error("the customer is not on board yet: it accepts its invitation first")]

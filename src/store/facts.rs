@@ -3,16 +3,19 @@
 use sqlx::SqliteConnection;
 
 use super::{
-    Store, StoreError, TunnelEntry, assets, assignments, cases, decommission, devices, machines,
-    people, rows::Cells, tenants, tunnels, widen,
+    Store, StoreError, TunnelEntry, assets, assignments, cases, customers, decommission, devices,
+    machines, people, rows::Cells, tenants, tunnels, widen,
 };
 use crate::{
     authz::{Action, Assignee, Decision, DeviceFacts, Facts, LimitFacts, Request, decide},
     cases::{Case, Kind},
     clock::Wall,
-    ids::{AssetId, CaseId, MachineId, Name, PersonId, Revision, SessionId, TenantId, TunnelId},
+    ids::{
+        AssetId, CaseId, CustomerId, MachineId, Name, PersonId, Revision, SessionId, TenantId,
+        TunnelId,
+    },
     machines::{Asset, CustomerMachine, Link},
-    tenancy::{Person, Settings},
+    tenancy::{Customer, Person, Scope, Settings},
 };
 
 /// What a decision is about.
@@ -24,6 +27,8 @@ pub struct Subject {
     pub asset: Option<AssetId>,
     /// Where no case is given: the customer machine.
     pub machine: Option<MachineId>,
+    /// A customer of the asker's tenant.
+    pub customer: Option<CustomerId>,
     pub tunnel: Option<TunnelKey>,
     pub assignee: Option<PersonId>,
     /// The session that is judged: it does not count against its own limits.
@@ -47,6 +52,7 @@ impl Subject {
             case: None,
             asset: None,
             machine: None,
+            customer: None,
             tunnel: None,
             assignee: None,
             session: None,
@@ -119,6 +125,7 @@ pub(super) async fn load(
         facts.asset = machines::asset_of(conn, &asset).await?;
     }
     facts.machine = machine(conn, subject, &facts).await?;
+    facts.customer = customer(conn, subject, &facts).await?;
     tenants(conn, &mut facts).await?;
     if let Some(key) = &subject.tunnel {
         let found = tunnel(conn, key, facts.asset.as_ref()).await?;
@@ -189,6 +196,26 @@ async fn machine(
         .into_iter()
         .filter(|one| provider.is_none_or(|provider| one.provider == *provider))
         .min_by_key(|one| (Some(&one.provider) != own, !matches!(one.link, Link::Linked { .. }))))
+}
+
+/// The customer that is asked for; else that of the machine, where a scope by service organisation
+/// makes a difference.
+async fn customer(
+    conn: &mut SqliteConnection,
+    subject: &Subject,
+    facts: &Facts,
+) -> Result<Option<Customer>, StoreError> {
+    let Some(person) = &facts.person else { return Ok(None) };
+    if let Some(customer) = &subject.customer {
+        return customers::customer_of(conn, &person.tenant, customer).await;
+    }
+    let scopes = facts.assignments.iter().map(|one| &one.scope);
+    let mut scopes = scopes.chain(facts.individual.iter().map(|one| &one.scope));
+    let matters = scopes.any(|scope| matches!(scope, Scope::ServiceOrganisations(_)));
+    match facts.machine.as_ref().filter(|machine| matters && machine.provider == person.tenant) {
+        Some(machine) => customers::customer_of(conn, &machine.provider, &machine.customer).await,
+        None => Ok(None),
+    }
 }
 
 /// The tenants of the person, the asset and the machine, in one query.

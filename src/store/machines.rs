@@ -4,10 +4,10 @@ use sqlx::SqliteConnection;
 
 use super::{
     By, Conflict, Object, Store, StoreError, Subject, SwitchAsk, Switched, WriteError, Written,
-    act::{Allowed, Ask},
+    act::Ask,
     assets,
     cases::{switch_told, wanted},
-    facilities, inherit,
+    facilities,
     rows::Cells,
 };
 use crate::{
@@ -141,66 +141,6 @@ impl Store {
         Ok(allowed.written(asset).await?)
     }
 
-    /// Accepts the proposal that a machine be linked with an asset of the own tenant; or, with
-    /// `linked` false, declines it or takes the link away.
-    ///
-    /// # Errors
-    ///
-    /// [`WriteError`].
-    pub async fn set_link(
-        &self,
-        by: &By,
-        machine: &MachineId,
-        linked: bool,
-        now: Now,
-    ) -> Result<Written<CustomerMachine>, WriteError> {
-        let subject = Subject::of(by.person.clone());
-        let object = Some(format!("machine/{machine}"));
-        let ask = Ask { by, subject, refused: Event::Refused, object, now };
-        let mut allowed = self.judged(ask, |_| Action::Own(Permission::ManageAssets)).await?;
-        let found = machine_of(allowed.rows(), machine).await?;
-        let asset = found.as_ref().and_then(|found| link_parts(&found.link).1.cloned());
-        let (Some(mut found), Some(asset)) = (found, asset) else {
-            return Err(allowed.not_found().await);
-        };
-        if !self.owns(&mut allowed, &by.person, &asset, now).await? {
-            return Err(allowed.not_found().await);
-        }
-        let link = if linked { Link::Linked { asset: asset.clone() } } else { Link::New };
-        let old = std::mem::replace(&mut found.link, link);
-        write_link(allowed.rows(), &found).await?;
-        if linked {
-            inherit::linked(&mut allowed, machine, &asset).await?;
-        } else {
-            inherit::unlinked(&mut allowed, &found.provider, &asset).await?;
-        }
-        allowed.touch(Object::Machine(machine.clone()));
-        allowed.touch(Object::Asset(asset.clone()));
-        allowed.tell(Event::LinkChanged, |entry| {
-            entry.asset = Some(asset);
-            entry.old = Some(link_parts(&old).0.to_owned());
-            entry.new = Some(link_parts(&found.link).0.to_owned());
-        });
-        Ok(allowed.written(found).await?)
-    }
-
-    /// Whether the asset is the own tenant's, and within the asker's scope.
-    async fn owns(
-        &self,
-        allowed: &mut Allowed,
-        who: &PersonId,
-        asset: &AssetId,
-        now: Now,
-    ) -> Result<bool, StoreError> {
-        let operator = asset_of(allowed.rows(), asset).await?.map(|asset| asset.operator);
-        if operator.as_ref() != allowed.tenant() {
-            return Ok(false);
-        }
-        let subject = Subject::asset(who.clone(), asset.clone());
-        let action = Action::ReadAsset(asset.clone());
-        self.allows(allowed.rows(), &subject, action, now.wall).await
-    }
-
     /// Turns an asset's own switch.
     ///
     /// # Errors
@@ -234,7 +174,7 @@ impl Store {
     }
 }
 
-async fn write_link(
+pub(super) async fn write_link(
     conn: &mut SqliteConnection,
     machine: &CustomerMachine,
 ) -> Result<(), StoreError> {
@@ -305,7 +245,7 @@ pub(super) async fn insert_machine(
     Ok(())
 }
 
-fn link_parts(link: &Link) -> (&'static str, Option<&AssetId>) {
+pub(super) fn link_parts(link: &Link) -> (&'static str, Option<&AssetId>) {
     match link {
         Link::New => ("new", None),
         Link::Proposed { asset } => ("proposed", Some(asset)),
@@ -326,7 +266,7 @@ pub(super) fn asset_in(cells: &Cells<'_>) -> Result<Asset, StoreError> {
     })
 }
 
-fn machine_in(cells: &Cells<'_>) -> Result<CustomerMachine, StoreError> {
+pub(super) fn machine_in(cells: &Cells<'_>) -> Result<CustomerMachine, StoreError> {
     let asset = cells.id_or_none("asset")?;
     let link = match (cells.text("link")?.as_str(), asset) {
         ("proposed", Some(asset)) => Link::Proposed { asset },

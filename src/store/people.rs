@@ -3,9 +3,9 @@
 use sqlx::SqliteConnection;
 
 use super::{
-    By, Conflict, Object, Store, StoreError, Subject, WriteError, Written,
+    By, Conflict, Listed, Object, Page, Store, StoreError, Subject, WriteError, Written,
     act::{Allowed, Ask},
-    assignments::an_admin_remains,
+    assignments::{an_admin_remains, delete_assignments_of},
     rows::{Cells, code},
 };
 use crate::{
@@ -60,12 +60,39 @@ impl Store {
     pub async fn people(&self, tenant: &TenantId) -> Result<Vec<Person>, StoreError> {
         let mut reading = self.reading().await?;
         let rows = sqlx::query(
-            "SELECT id, tenant, email, name, active FROM people WHERE tenant = $1 ORDER BY name, id",
+            "SELECT id, tenant, email, name, active FROM people WHERE tenant = $1 AND deleted_at IS NULL \
+             ORDER BY name, id",
         )
         .bind(tenant.as_str())
         .fetch_all(&mut *reading)
         .await?;
         rows.iter().map(|row| person_in(&Cells::of("people", row))).collect()
+    }
+
+    /// A page of a tenant's people, by name.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn people_page(
+        &self,
+        tenant: &TenantId,
+        page: &Page,
+    ) -> Result<Listed<Person>, StoreError> {
+        let mut reading = self.reading().await?;
+        let rows = sqlx::query(
+            "SELECT id, tenant, email, name, active FROM people \
+             WHERE tenant = $1 AND deleted_at IS NULL AND ($2 = '' OR (name, id) > \
+                   (SELECT name, id FROM people WHERE id = $2 AND tenant = $1)) \
+             ORDER BY name, id LIMIT $3",
+        )
+        .bind(tenant.as_str())
+        .bind(page.after.as_deref().unwrap_or_default())
+        .bind(page.limit())
+        .fetch_all(&mut *reading)
+        .await?;
+        let people = rows.iter().map(|row| person_in(&Cells::of("people", row)));
+        Ok(page.cut(people.collect::<Result<_, _>>()?, |person| person.id.to_string()))
     }
 
     /// Creates a person in the tenant of who asks.
@@ -80,16 +107,14 @@ impl Store {
         now: Now,
     ) -> Result<Written<Person>, WriteError> {
         let email = address(&new.email)?;
-        if new.name.trim().is_empty() || new.name.len() > NAME_BYTES_MAX {
-            return Err(Conflict::Invalid("a name has 1 to 200 bytes").into());
-        }
+        let name = person_name(&new.name)?;
         let mut allowed = self.managing(by, None, Permission::ManagePeople, now).await?;
         let Some(tenant) = allowed.tenant().cloned() else { return Err(allowed.not_found().await) };
         if person_with(allowed.rows(), &email).await?.is_some() {
             return Err(Conflict::Exists(format!("a person with the address {email}")).into());
         }
         let id = super::fresh_id()?;
-        let person = Person { id, tenant, email, name: new.name.clone(), active: true };
+        let person = Person { id, tenant, email, name, active: true };
         insert_person(allowed.rows(), &person, new.password_hash.as_ref()).await?;
         allowed.touch(Object::Person(person.id.clone()));
         allowed.tell(Event::PersonCreated, |entry| {
@@ -132,6 +157,52 @@ impl Store {
         allowed.tell(event, |entry| entry.object = Some(format!("person/{}", person.id)));
         Ok(allowed.written(person).await?)
     }
+
+    /// Deletes a person: no log-in, no role, no token is left, and the address is free. The row stays
+    /// with its name, for the cases, sessions and records that speak of it.
+    ///
+    /// # Errors
+    ///
+    /// [`WriteError`]; nobody deletes themselves, nor the last Tenant Admin.
+    pub async fn delete_person(
+        &self,
+        by: &By,
+        person: &PersonId,
+        now: Now,
+    ) -> Result<Written<()>, WriteError> {
+        let mut allowed = self.managing(by, Some(person), Permission::ManagePeople, now).await?;
+        let Some(person) = own(&mut allowed, person).await? else {
+            return Err(allowed.not_found().await);
+        };
+        if person.id == by.person {
+            return Err(Conflict::Invalid("nobody can delete their own account").into());
+        }
+        delete_assignments_of(allowed.rows(), &person.id).await?;
+        for sql in [
+            "DELETE FROM tokens WHERE person = $1",
+            "DELETE FROM person_keys WHERE person = $1",
+            "DELETE FROM api_tokens WHERE person = $1",
+        ] {
+            sqlx::query(sql).bind(person.id.as_str()).execute(allowed.rows()).await?;
+        }
+        // The address stays unique, and is of a domain that nobody can have (RFC 6761).
+        sqlx::query(
+            "UPDATE people SET active = 0, password_hash = NULL, email = $2, deleted_at = $3 \
+             WHERE id = $1",
+        )
+        .bind(person.id.as_str())
+        .bind(format!("{}@deleted.invalid", person.id))
+        .bind(now.wall.0)
+        .execute(allowed.rows())
+        .await?;
+        an_admin_remains(&mut allowed).await?;
+        allowed.touch(Object::Person(person.id.clone()));
+        allowed.tell(Event::PersonDeleted, |entry| {
+            entry.object = Some(format!("person/{}", person.id));
+            entry.old = Some(person.email.clone());
+        });
+        Ok(allowed.written(()).await?)
+    }
 }
 
 impl Store {
@@ -150,17 +221,32 @@ impl Store {
     }
 }
 
-/// The person, if of the tenant of who asks.
+/// The person, if of the tenant of who asks and not deleted.
 pub(super) async fn own(
     allowed: &mut Allowed,
     person: &PersonId,
 ) -> Result<Option<Person>, StoreError> {
-    let found = person_of(allowed.rows(), person).await?;
-    Ok(found.filter(|one| Some(&one.tenant) == allowed.tenant()))
+    let Some(tenant) = allowed.tenant().cloned() else { return Ok(None) };
+    let row = sqlx::query(
+        "SELECT id, tenant, email, name, active FROM people \
+         WHERE id = $1 AND tenant = $2 AND deleted_at IS NULL",
+    )
+    .bind(person.as_str())
+    .bind(tenant.as_str())
+    .fetch_optional(allowed.rows())
+    .await?;
+    row.map(|row| person_in(&Cells::of("people", &row))).transpose()
+}
+
+pub(super) fn person_name(name: &str) -> Result<String, Conflict> {
+    if name.trim().is_empty() || name.len() > NAME_BYTES_MAX {
+        return Err(Conflict::Invalid("a name has 1 to 200 bytes"));
+    }
+    Ok(name.to_owned())
 }
 
 /// In lower case, with something on either side of its `@`.
-fn address(email: &str) -> Result<String, Conflict> {
+pub(super) fn address(email: &str) -> Result<String, Conflict> {
     let email = email.trim().to_lowercase();
     let good = email.len() <= EMAIL_BYTES_MAX
         && !email.contains(char::is_whitespace)

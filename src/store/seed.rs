@@ -5,6 +5,7 @@ use super::{
     act::Act,
     assignments::insert_assignment,
     cases::{insert_case, number_from, number_in},
+    customers::ensure_customer,
     devices::insert_device,
     facilities::insert_facility,
     machines::{insert_asset, insert_machine},
@@ -119,6 +120,7 @@ async fn machines(act: &mut Act, seed: &Seed) -> Result<(), StoreError> {
     }
     for machine in &seed.machines {
         insert_machine(act.rows(), machine).await?;
+        ensure_customer(act.rows(), machine).await?;
     }
     for tunnel in &seed.tunnels {
         insert_tunnel(act.rows(), tunnel).await?;

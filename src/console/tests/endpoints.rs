@@ -31,6 +31,21 @@ const NOT_ABOUT_AN_OBJECT: &[(&str, &str)] = &[
     ("POST", "/api/v1/machine-models"),
     ("GET", "/api/v1/users"),
     ("POST", "/api/v1/users"),
+    ("GET", "/api/v1/me/tokens"),
+    ("POST", "/api/v1/me/tokens"),
+    ("GET", "/api/v1/tenant"),
+    ("PATCH", "/api/v1/tenant"),
+    ("GET", "/api/v1/tenant/settings"),
+    ("PUT", "/api/v1/tenant/settings"),
+    ("GET", "/api/v1/roles"),
+    ("POST", "/api/v1/roles"),
+    ("GET", "/api/v1/invitations"),
+    ("POST", "/api/v1/invitations"),
+    ("GET", "/api/v1/service-organisations"),
+    ("POST", "/api/v1/service-organisations"),
+    ("GET", "/api/v1/customers"),
+    ("GET", "/api/v1/machines"),
+    ("GET", "/api/v1/links"),
     ("GET", "/api/v1/groups"),
     ("POST", "/api/v1/groups"),
     ("GET", "/api/v1/group-duties"),
@@ -43,6 +58,36 @@ const NOT_ABOUT_AN_OBJECT: &[(&str, &str)] = &[
     ("POST", "/api/v1/webhooks"),
     ("POST", "/api/v1/imports/users"),
     ("POST", "/api/v1/imports/assets"),
+];
+
+/// Routes that name another company's object in a field: refused by the field's name. May only
+/// shrink.
+const REFUSED_BY_FIELD: &[(&str, &str)] = &[("POST", "/api/v1/customers")];
+
+/// Routes that are answered to every colleague, with what is theirs to see: of all this nothing. May
+/// only shrink.
+const OPEN_TO_COLLEAGUES: &[(&str, &str)] = &[
+    ("POST", "/api/v1/logout"),
+    ("GET", "/api/v1/me"),
+    ("POST", "/api/v1/me/certificate"),
+    ("GET", "/api/v1/me/tokens"),
+    ("GET", "/api/v1/me/notifications"),
+    ("PUT", "/api/v1/me/notifications"),
+    ("GET", "/api/v1/tenant"),
+    ("GET", "/api/v1/tenant/settings"),
+    ("GET", "/api/v1/cases"),
+    ("GET", "/api/v1/sessions"),
+    ("GET", "/api/v1/assets"),
+    ("GET", "/api/v1/customers"),
+    ("GET", "/api/v1/machines"),
+    ("GET", "/api/v1/links"),
+    // The names of a company's groups and organisations are known within it.
+    ("GET", "/api/v1/groups"),
+    ("GET", "/api/v1/groups/{group}"),
+    ("GET", "/api/v1/group-duties"),
+    ("GET", "/api/v1/workspaces"),
+    ("GET", "/api/v1/organisations"),
+    ("GET", "/api/v1/organisations/{organisation}"),
 ];
 
 /// Words of which the stranger must see none.
@@ -62,6 +107,9 @@ const FOREIGN: &[&str] = &[
     "Desk of",
     "Floor of",
     "Line of",
+    "of op",
+    "of sp",
+    "machine-",
 ];
 
 /// What stands around the operator's cases: a group with milo as dispatcher, a workspace of wanda's
@@ -103,6 +151,20 @@ fn right_about_machines(route: &Route, tunnel: &Value) -> Option<(&'static str, 
         (_, _) => return None,
     })
 }
+/// What the companies keep of one another and of themselves: a role and an invitation of the
+/// operator's (its token is `invited`), a token of dora's, a customer of the provider's without a
+/// company, a machine that is proposed to the operator and one that is not.
+const BETWEEN: &str = "
+    INSERT INTO individual_roles VALUES ('night', 'op', 'Night of op', '[\"read_shared\"]');
+    INSERT INTO invitations VALUES ('invited-1', 'MHEo_001p-K4eQnOv9LD_fJLQS_MGpeNKG_6RrfDJUY', 'op', NULL,
+        'ines@op.example', '[]', 0, 9999999999999, NULL);
+    INSERT INTO api_tokens VALUES ('token-1', 'dora', 'export', 'x', 0, 9999999999999);
+    INSERT INTO customers VALUES ('sp', 'fresh', 'org-sp', 'Fresh of sp', NULL);
+    INSERT INTO machines (id, provider, customer, serial, link, asset)
+        VALUES ('machine-8', 'sp', 'op', 'P-0007', 'proposed', 'press-7');
+    INSERT INTO machines (id, provider, customer, serial, link, asset)
+        VALUES ('machine-9', 'sp', 'op', 'P-0009', 'new', NULL);
+";
 
 /// Who is right for a route, and what they send.
 fn right(route: &Route) -> (&'static str, Value) {
@@ -179,6 +241,36 @@ fn right(route: &Route) -> (&'static str, Value) {
         ("POST", "/api/v1/imports/users") => ("tina", json!("email,name\nx@y.example,X\n")),
         ("POST", "/api/v1/imports/assets") => ("wanda", json!("serial,name\nM-9,Mixer\n")),
         (_, path) if path.starts_with("/api/v1/webhooks") => ("tina", Value::Null),
+        ("POST", "/api/v1/me/tokens") => ("dora", json!({ "name": "report" })),
+        (_, path) if path.starts_with("/api/v1/me/tokens") => ("dora", Value::Null),
+        ("POST", "/api/v1/users/{user}/tokens") => ("tina", json!({ "name": "report" })),
+        ("PATCH", "/api/v1/tenant") => ("tina", json!({ "name": "Operator Ltd" })),
+        ("PUT", "/api/v1/tenant/settings") => {
+            ("tina", json!({ "internal_service_switches": false, "case_reader": "nobody" }))
+        }
+        ("POST", "/api/v1/roles") | ("PUT", "/api/v1/roles/{role}") => {
+            ("tina", json!({ "name": "Reader", "permissions": ["sign_in", "read_shared"] }))
+        }
+        ("POST", "/api/v1/invitations/accept") => {
+            ("tina", json!({ "token": "invited", "name": "Ines", "password": "long enough" }))
+        }
+        ("POST", "/api/v1/invitations") => ("tina", json!({ "email": "ida@mail.example" })),
+        ("POST", "/api/v1/service-organisations") => ("carla", json!({ "name": "North" })),
+        ("POST", "/api/v1/customers") => {
+            ("carla", json!({ "organisation": "org-sp", "name": "Mills" }))
+        }
+        ("PATCH", "/api/v1/customers/{customer}") => ("carla", json!({ "name": "Mills" })),
+        ("POST", "/api/v1/customers/{customer}/invitation") => {
+            ("carla", json!({ "email": "max@mills.example" }))
+        }
+        ("POST", "/api/v1/machines") => ("carla", json!({ "customer": "fresh", "serial": "P-1" })),
+        ("POST", "/api/v1/links") => ("carla", json!({ "machine": "machine-9" })),
+        ("PUT", "/api/v1/links/{machine}") => ("wanda", json!({ "accept": false })),
+        ("GET", "/api/v1/service-organisations" | "/api/v1/customers" | "/api/v1/machines") => {
+            ("carla", Value::Null)
+        }
+        (_, path) if path.starts_with("/api/v1/roles") => ("tina", Value::Null),
+        (_, path) if path.starts_with("/api/v1/invitations") => ("tina", Value::Null),
         (_, path) if path.starts_with("/api/v1/users") => ("tina", Value::Null),
         (_, _) => ("wanda", Value::Null),
     }
@@ -203,9 +295,18 @@ fn filled(route: &Route, session: &str) -> String {
         .replace("{group}", "desk")
         .replace("{workspace}", "floor")
         .replace("{role}", "floor-viewer")
-        .replace("{organisation}", "line");
+        .replace("{organisation}", "line")
+        .replace("{invitation}", "invited-1")
+        .replace("{customer}", "fresh")
+        .replace("{machine}", "machine-8")
+        .replace("{token}", "token-1");
     let path = match route.path {
         "/api/v1/organisations/{organisation}/members/{user}" => path.replace("emil", "milo"),
+        "/api/v1/links/{machine}" => path.replace("machine-7", "machine-8"),
+        "/api/v1/roles/{role}" => path.replace("floor-viewer", "night"),
+        "/api/v1/users/{user}/tokens" | "/api/v1/users/{user}/tokens/{token}" => {
+            path.replace("emil", "dora")
+        }
         _ => path,
     };
     assert!(!path.contains('{'), "no example for {}", route.path);
@@ -243,7 +344,7 @@ async fn world() -> (World, String) {
         "INSERT INTO efforts VALUES ('{}', 'CASE-1', 'stan', 'sp', 1, 2, 0)",
         requested.session
     );
-    world.store.plant(AROUND.to_owned() + &effort).await;
+    world.store.plant(AROUND.to_owned() + BETWEEN + &effort).await;
     let hook = crate::store::NewHook {
         id: Some("op-hook".parse().unwrap()),
         name: "Tickets".into(),
@@ -286,11 +387,37 @@ async fn another_companys_person_finds_nothing_of_ours() {
             for word in FOREIGN {
                 assert!(!answer.text.contains(word), "{word}: {shown}");
             }
+        } else if REFUSED_BY_FIELD.contains(&(route.method.as_str(), route.path)) {
+            assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{shown}");
+            assert!(FOREIGN.iter().all(|word| !answer.text.contains(word)), "{shown}");
         } else {
             assert_eq!(answer.status, StatusCode::NOT_FOUND, "{shown}");
             assert_eq!(answer.json["reason"], "not_found", "{shown}");
         }
     }
+}
+
+/// nils of the operator and nina of the provider hold no role at all.
+#[tokio::test]
+async fn a_colleague_without_the_permission_is_refused_and_changes_nothing() {
+    let (world, session) = world().await;
+    let mut faults = Vec::new();
+    for route in table().into_iter().filter(|route| route.open_to == OpenTo::People) {
+        let (person, body) = right(&route);
+        let colleague = if ["stan", "carla"].contains(&person) { "nina" } else { "nils" };
+        let path = filled(&route, &session);
+        let answer = world.ask(Some(colleague), route.method.clone(), &path, body).await;
+        let good = if OPEN_TO_COLLEAGUES.contains(&(route.method.as_str(), route.path)) {
+            let objects = ["press-7", "Press 7", "CASE-", "machine-", "fresh"];
+            answer.status.is_success() && !objects.iter().any(|word| answer.text.contains(word))
+        } else {
+            [StatusCode::FORBIDDEN, StatusCode::NOT_FOUND].contains(&answer.status)
+        };
+        if !good {
+            faults.push(format!("{colleague} {} {path}: {}", route.method, answer.status));
+        }
+    }
+    assert!(faults.is_empty(), "{faults:#?}");
 }
 
 #[tokio::test]

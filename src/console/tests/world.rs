@@ -39,6 +39,10 @@ const PEOPLE: &[(&str, &str, &[Role])] = &[
     ("wanda", "op", &[Role::WorkshopManager]),
     ("emil", "op", &[Role::MaintenanceEngineer]),
     ("milo", "op", &[Role::MachineOperator]),
+    ("dora", "op", &[Role::DataAnalyst, Role::MachineOperator]),
+    ("nils", "op", &[]),
+    ("carla", "sp", &[Role::CustomerDataManager]),
+    ("nina", "sp", &[]),
     ("stan", "sp", &[Role::ServiceTechnician]),
     ("marc", "sp", &[Role::MasterDataManager]),
     ("clara", "sp", &[Role::CustomerDataManager]),
@@ -47,6 +51,7 @@ const PEOPLE: &[(&str, &str, &[Role])] = &[
         "other",
         &[
             Role::TenantAdmin,
+            Role::DataAnalyst,
             Role::MachineOperator,
             Role::WorkshopManager,
             Role::MaintenanceEngineer,

@@ -218,7 +218,7 @@ async fn e5_a_provider_pairs_nothing_with_a_machine_that_the_operator_has_not_ac
     let desk = Desk::new().await;
     let (edge, now) = ("edge-9".parse().unwrap(), Now::read());
     desk.store.pair_device(&by("wanda"), &press(), None, now).await.unwrap();
-    desk.store.set_link(&by("wanda"), &"machine-7".parse().unwrap(), false, now).await.unwrap();
+    desk.store.remove_link(&by("wanda"), &"machine-7".parse().unwrap(), now).await.unwrap();
     let paired = desk.store.pair_device(&by("stella"), &press(), Some(&edge), now).await;
     assert_eq!(refusal(paired), "not_found");
 }

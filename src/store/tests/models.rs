@@ -82,14 +82,14 @@ async fn a_template_becomes_a_config_of_every_linked_machine_of_its_model() {
 async fn a_machine_that_is_linked_later_inherits_then() {
     let (desk, model) = modelled().await;
     let now = Now::read();
-    desk.store.set_link(&by("wanda"), &machine(), false, now).await.unwrap();
+    desk.store.remove_link(&by("wanda"), &machine(), now).await.unwrap();
     template(&desk, &model, &config("hmi", 80)).await;
     assert!(entry(&desk, "hmi").await.is_none(), "no link, no config");
 
     let proposed =
         "UPDATE machines SET link = 'proposed', asset = 'press-7' WHERE id = 'machine-7'";
     desk.tamper(proposed).await.unwrap();
-    desk.store.set_link(&by("wanda"), &machine(), true, now).await.unwrap();
+    desk.store.answer_link(&by("wanda"), &machine(), true, now).await.unwrap();
     assert!(entry(&desk, "hmi").await.is_some());
 }
 
@@ -173,7 +173,7 @@ async fn deleting_a_template_deletes_what_nobody_uses_and_leaves_what_somebody_d
 async fn when_the_link_is_gone_the_provider_changes_nothing_any_more() {
     let (desk, model) = modelled().await;
     let id = template(&desk, &model, &config("hmi", 80)).await;
-    desk.store.set_link(&by("wanda"), &machine(), false, Now::read()).await.unwrap();
+    desk.store.remove_link(&by("wanda"), &machine(), Now::read()).await.unwrap();
     assert_eq!(entry(&desk, "hmi").await.unwrap().follows, None);
     change(&desk, &model, &id, &config("hmi", 81)).await.unwrap();
     assert_eq!(entry(&desk, "hmi").await.unwrap().tunnel.targets, config("hmi", 80).targets);

@@ -60,7 +60,7 @@ async fn who_does_it_is_not_told_and_who_lost_access_in_between_is_not_either() 
     assert_eq!(written(&desk).await, Vec::<String>::new());
     desk.store.assign_case(&by("lara"), &case, Some(&stella), now).await.unwrap();
     let machine = "machine-7".parse().unwrap();
-    desk.store.set_link(&by("wanda"), &machine, false, now).await.unwrap();
+    desk.store.remove_link(&by("wanda"), &machine, now).await.unwrap();
     assert_eq!(written(&desk).await, Vec::<String>::new(), "the link is gone");
 }
 

@@ -104,7 +104,7 @@ async fn a_provider_without_its_link_hears_no_more_of_a_shared_case() {
     let desk = Desk::new().await;
     let (provider, _) = hook(&desk, "theo", "sp.example/in").await;
     let machine = "machine-7".parse().unwrap();
-    desk.store.set_link(&by("wanda"), &machine, false, Now::read()).await.unwrap();
+    desk.store.remove_link(&by("wanda"), &machine, Now::read()).await.unwrap();
     desk.switch("milo", "CASE-1", true).await.unwrap();
     let told = drain(&desk, &provider.id).await;
     assert!(!told.iter().any(|told| told.starts_with("remote_access")), "{told:?}");

@@ -320,9 +320,9 @@ async fn a_link_that_the_operator_takes_away_leaves_the_provider_nothing() {
     let (machine, now) = (id("machine-7"), Now::read());
     let (stella, case) = (id("stella"), id("CASE-1"));
     assert!(desk.store.case(&stella, &case, now).await.unwrap().is_some());
-    assert_eq!(refusal(desk.store.set_link(&by("milo"), &machine, false, now).await), "role");
+    assert_eq!(refusal(desk.store.remove_link(&by("milo"), &machine, now).await), "role");
 
-    let done = desk.store.set_link(&by("wanda"), &machine, false, now).await.unwrap();
+    let done = desk.store.remove_link(&by("wanda"), &machine, now).await.unwrap();
     assert_eq!(done.value.link, Link::New);
     let changes = desk.store.changes_since(Revision(done.revision.0 - 1)).await.unwrap();
     assert!(changes[0].objects.contains(&Object::Asset(id("press-7"))));
