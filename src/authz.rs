@@ -9,9 +9,11 @@
 mod decide;
 mod explain;
 mod facts;
+mod fields;
 mod matrix;
 mod policy;
 mod question;
+mod reach;
 mod reason;
 mod standing;
 #[cfg(test)]
@@ -24,5 +26,7 @@ pub use facts::{
     Action, Assignee, DeviceFacts, Door, Facts, LimitFacts, Presence, PresenceOf, Request, Via,
     Want, Widened,
 };
+pub use fields::{CaseField, may_move, may_write};
 pub use matrix::offered;
+pub use reach::{Reach, reach};
 pub use reason::{Denial, Reason};

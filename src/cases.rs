@@ -3,7 +3,11 @@
 //! The switch is a field of the two types whose operator can consent. A provider-internal case has
 //! none, so "provider-internal with the switch on" cannot be written down (domain.md B.3).
 
+mod details;
+
 use serde::{Deserialize, Serialize};
+
+pub use details::{AccessRequest, Contact, Details, Message, Priority, RequestState, Severity};
 
 use crate::{
     clock::Wall,

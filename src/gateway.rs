@@ -13,6 +13,7 @@
 //! one line that says what to do.
 
 mod escalation;
+mod expiry;
 mod files;
 mod init;
 mod options;

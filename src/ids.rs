@@ -120,6 +120,8 @@ ids! {
     Name, "name", to_ascii_lowercase;
     /// A service case.
     CaseId, "case", to_ascii_uppercase;
+    /// A wish that a case's switch be turned on.
+    RequestId, "request", to_ascii_lowercase;
     /// One started instance of a tunnel config under one grant.
     SessionId, "session", to_ascii_lowercase;
     /// A resource group of one company.

@@ -9,7 +9,8 @@
 //! ```
 //!
 //! What always holds:
-//! * no row changes without a `Grant`, but for credentials, device keys and the first [`Seed`];
+//! * no row changes without a `Grant`, but for credentials, device keys, the first [`Seed`], and what
+//!   time alone brings about: a switch whose time is up;
 //! * a change, its revision and its record are on disk together or not at all;
 //! * each committed change is published in the order of revisions; who misses some asks
 //!   [`Store::changes_since`];
@@ -37,6 +38,7 @@ mod inherit;
 mod invitations;
 mod links;
 mod machines;
+mod messages;
 mod models;
 mod notices;
 mod open;
@@ -46,6 +48,7 @@ mod participants;
 mod people;
 mod places;
 mod records;
+mod requests;
 mod roles;
 mod rows;
 mod seed;
@@ -63,7 +66,9 @@ pub use act::{By, Switched, Written};
 pub use api_tokens::{API_TOKEN_LASTS, API_TOKEN_MAX, API_TOKENS_MAX, ApiToken};
 pub use assets::{AssetChange, AssetEntry};
 pub use assignments::{ASSIGNMENTS_MAX, Held, SCOPE_OBJECTS_MAX};
-pub use cases::{About, CaseFilter, NewCase, SwitchAsk};
+pub use cases::{
+    About, CaseChange, CaseFilter, CaseNames, CaseSheet, Edit, NewCase, SwitchAsk, Turn,
+};
 pub use changes::{Change, Object};
 pub use courier::{Due, LOG_LASTS, Parcel, Recipient};
 pub use credentials::Login;
@@ -85,6 +90,7 @@ pub use imports::{Imported, ImportedLine, LineOutcome};
 pub use invitations::{Acceptance, INVITATION_LASTS, INVITATIONS_MAX, Invitation, Invited, Offer};
 pub use links::PROPOSALS_MAX;
 pub use machines::NewAsset;
+pub use messages::{MENTIONS_MAX, MESSAGE_BYTES_MAX, MessageSheet};
 pub use models::{ModelEntry, ModelText, TEMPLATES_MAX, TemplateEntry};
 pub use open::{FREE_BYTES_MIN, Limits, Store};
 pub use organisations::{
@@ -95,6 +101,10 @@ pub use participants::{CopyOnCase, Participant};
 pub use people::NewPerson;
 pub use places::Placed;
 pub use records::{RecordFilter, VerifyError, verify_file};
+pub use requests::{
+    Answer, Answered, REQUEST_LASTS, REQUESTED_FOR_MAX, REQUESTED_FOR_MIN, RequestFilter,
+    RequestSheet,
+};
 pub use roles::{NewRole, ROLES_MAX};
 pub use rows::{Listed, PAGE_ROWS_MAX, Page};
 pub use seed::{Seed, SeedPerson};

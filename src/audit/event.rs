@@ -42,12 +42,25 @@ events! {
     Refused = "refused",
     CaseCreated = "case_created",
     CaseStateChanged = "case_state_changed",
+    /// Its words or its marks were changed; `new` names which.
+    CaseEdited = "case_edited",
     AssigneeChanged = "assignee_changed",
     CaseClosed = "case_closed",
     CaseReopened = "case_reopened",
     SwitchOn = "switch_on",
     SwitchOff = "switch_off",
     SwitchRefused = "switch_refused",
+    /// Its time was up.
+    SwitchExpired = "switch_expired",
+    /// Somebody of the provider asked for remote access; `new` says for how long.
+    AccessRequested = "access_requested",
+    AccessGranted = "access_granted",
+    AccessDeclined = "access_declined",
+    AccessWithdrawn = "access_withdrawn",
+    /// Nobody answered in time, or the case was closed.
+    AccessLapsed = "access_lapsed",
+    /// Something was said in a case's conversation; `new` says which.
+    MessagePosted = "message_posted",
     SessionRequested = "session_requested",
     SessionDenied = "session_denied",
     SessionStarted = "session_started",

@@ -1,70 +1,23 @@
-//! Service cases and their switch.
+//! Service cases: listed, opened, shown, changed, and their switch.
 
 use axum::{Json, extract::State, http::StatusCode};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::{
     caller::Caller,
+    case_views::{CaseView, Tagged},
     desk::Desk,
-    input::{Body, Path, Query, given, text},
+    input::{Body, IfMatch, Path, Query, given, prose, text},
     lists::{Items, page},
     problem::Problem,
-    switches::{SwitchBody, SwitchView, Turned},
-    views::Named,
+    switches::{SwitchBody, Turned},
 };
 use crate::{
-    cases::{Case, CaseType, State as CaseState},
-    clock::{Now, Wall},
-    ids::{AssetId, CaseId, MachineId, PersonId, TenantId},
-    store::{About, CaseFilter, NewCase},
+    cases::{CaseType, Contact, Details, Priority, Severity, State as CaseState},
+    clock::Now,
+    ids::{AssetId, CaseId, MachineId, PersonId},
+    store::{About, CaseChange, CaseFilter, Edit, NewCase},
 };
-
-#[derive(Debug, Serialize)]
-pub(super) struct CaseView {
-    id: CaseId,
-    #[serde(rename = "type")]
-    case_type: CaseType,
-    title: String,
-    state: CaseState,
-    asset: Option<Named<AssetId>>,
-    machine: Option<MachineId>,
-    operator: Option<TenantId>,
-    provider: Option<TenantId>,
-    /// Null where there can be none.
-    switch: Option<SwitchView>,
-    assignee: Option<Named<PersonId>>,
-    created_by: Named<PersonId>,
-    created_at: Wall,
-    closed_at: Option<Wall>,
-}
-
-impl CaseView {
-    async fn of(desk: &Desk, case: Case, now: Now) -> Result<Self, Problem> {
-        let asset = match case.asset() {
-            Some(asset) => Some(desk.asset_name(asset).await?),
-            None => None,
-        };
-        let assignee = match &case.assignee {
-            Some(person) => Some(desk.person_name(person).await?),
-            None => None,
-        };
-        Ok(Self {
-            case_type: case.case_type(),
-            asset,
-            machine: case.machine().cloned(),
-            operator: case.operator().cloned(),
-            provider: case.provider().cloned(),
-            switch: case.switch().map(|switch| SwitchView::of(switch, now.wall)),
-            assignee,
-            created_by: desk.person_name(&case.created_by).await?,
-            id: case.id,
-            title: case.title,
-            state: case.state,
-            created_at: case.created_at,
-            closed_at: case.closed_at,
-        })
-    }
-}
 
 /// `GET /cases`
 #[derive(Debug, Deserialize)]
@@ -73,7 +26,13 @@ pub(super) struct Filter {
     #[serde(rename = "type")]
     case_type: Option<CaseType>,
     state: Option<CaseState>,
+    open: Option<bool>,
     asset: Option<AssetId>,
+    assignee: Option<PersonId>,
+    severity: Option<Severity>,
+    /// Whether remote access is on.
+    switch: Option<bool>,
+    external_id: Option<String>,
     q: Option<String>,
     cursor: Option<String>,
 }
@@ -81,15 +40,22 @@ pub(super) struct Filter {
 pub(super) async fn list(
     State(desk): State<Desk>,
     caller: Caller,
-    Query(Filter { case_type, state, asset, q, cursor }): Query<Filter>,
+    Query(asked): Query<Filter>,
 ) -> Result<Json<Items<CaseView>>, Problem> {
-    let filter = CaseFilter { case_type, state, asset, text: q.filter(|q| !q.is_empty()) };
+    let filter = CaseFilter {
+        case_type: asked.case_type,
+        state: asked.state,
+        open: asked.open,
+        asset: asked.asset,
+        assignee: asked.assignee,
+        severity: asked.severity,
+        switch_on: asked.switch,
+        external_id: asked.external_id.filter(|id| !id.is_empty()),
+        text: asked.q.filter(|q| !q.is_empty()),
+    };
     let now = Now::read();
-    let found = desk.store.cases(&caller.person.id, &filter, &page(cursor), now).await?;
-    let mut items = Vec::with_capacity(found.items.len());
-    for case in found.items {
-        items.push(CaseView::of(&desk, case, now).await?);
-    }
+    let found = desk.store.cases(&caller.person.id, &filter, &page(asked.cursor), now).await?;
+    let items = found.items.into_iter().map(|sheet| CaseView::of(sheet, now.wall)).collect();
     Ok(Json(Items { items, next: found.next }))
 }
 
@@ -102,29 +68,52 @@ pub(super) struct Ask {
     asset: Option<AssetId>,
     machine: Option<MachineId>,
     title: String,
+    #[serde(default)]
+    description: String,
+    severity: Option<Severity>,
+    /// The e-mail address is the caller's own where none is given; null leaves it out.
+    #[serde(default)]
+    contact: ContactBody,
+    priority: Option<Priority>,
+    external_id: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ContactBody {
+    #[serde(default, deserialize_with = "given")]
+    phone: Option<Option<String>>,
+    #[serde(default, deserialize_with = "given")]
+    email: Option<Option<String>>,
 }
 
 pub(super) async fn create(
     State(desk): State<Desk>,
     caller: Caller,
-    Body(Ask { case_type, asset, machine, title }): Body<Ask>,
-) -> Result<(StatusCode, Json<CaseView>), Problem> {
-    let about = match (asset, machine) {
+    Body(ask): Body<Ask>,
+) -> Result<(StatusCode, Tagged), Problem> {
+    let about = match (ask.asset, ask.machine) {
         (Some(asset), None) => About::Asset(asset),
         (None, Some(machine)) => About::Machine(machine),
         (None, None) | (Some(_), Some(_)) => {
             return Err(Problem::invalid("expected exactly one of asset and machine"));
         }
     };
-    let about_asset = matches!(about, About::Asset(_));
-    if about_asset == (case_type == CaseType::ProviderInternal) {
-        let detail = "a provider_internal case is about a machine, the others about an asset";
-        return Err(Problem::invalid(detail));
-    }
-    let new = NewCase { case_type, about, title: text("title", &title)? };
-    let now = Now::read();
-    let written = desk.store.create_case(&caller.by, &new, now).await?;
-    Ok((StatusCode::CREATED, Json(CaseView::of(&desk, written.value, now).await?)))
+    let details = Details {
+        description: prose("description", &ask.description)?,
+        severity: ask.severity,
+        contact: Contact {
+            phone: line("contact.phone", ask.contact.phone)?.flatten(),
+            email: line("contact.email", ask.contact.email)?
+                .unwrap_or_else(|| Some(caller.person.email.clone())),
+        },
+        priority: ask.priority,
+        external_id: line("external_id", Some(ask.external_id))?.flatten(),
+    };
+    let (case_type, title) = (ask.case_type, text("title", &ask.title)?);
+    let new = NewCase { case_type, about, title, details };
+    let written = desk.store.create_case(&caller.by, &new, Now::read()).await?;
+    Ok((StatusCode::CREATED, Tagged::show(&desk, &written.value.id).await?))
 }
 
 /// `GET /cases/{case}`
@@ -132,14 +121,13 @@ pub(super) async fn show(
     State(desk): State<Desk>,
     caller: Caller,
     Path(case): Path<CaseId>,
-) -> Result<Json<CaseView>, Problem> {
-    let now = Now::read();
-    let case = desk.store.case(&caller.person.id, &case, now).await?;
-    let case = case.ok_or_else(Problem::not_found)?;
-    Ok(Json(CaseView::of(&desk, case, now).await?))
+) -> Result<Tagged, Problem> {
+    let found = desk.store.case(&caller.person.id, &case, Now::read()).await?;
+    found.ok_or_else(Problem::not_found)?;
+    Tagged::show(&desk, &case).await
 }
 
-/// `PATCH /cases/{case}`
+/// `PATCH /cases/{case}`: its state, or who has it, or what it tells; each is an act of its own.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Change {
@@ -147,28 +135,50 @@ pub(super) struct Change {
     /// Null takes the case from whoever has it.
     #[serde(default, deserialize_with = "given")]
     assignee: Option<Option<PersonId>>,
+    title: Option<String>,
+    description: Option<String>,
+    severity: Option<Severity>,
+    #[serde(default)]
+    contact: ContactBody,
+    #[serde(default, deserialize_with = "given")]
+    priority: Option<Option<Priority>>,
+    #[serde(default, deserialize_with = "given")]
+    external_id: Option<Option<String>>,
+}
+
+impl Change {
+    fn checked(self) -> Result<CaseChange, Problem> {
+        let edit = Edit {
+            title: self.title.map(|title| text("title", &title)).transpose()?,
+            description: self.description.map(|text| prose("description", &text)).transpose()?,
+            severity: self.severity,
+            phone: line("contact.phone", self.contact.phone)?,
+            email: line("contact.email", self.contact.email)?,
+            priority: self.priority,
+            external_id: line("external_id", self.external_id)?,
+        };
+        match (self.state, self.assignee, edit.is_empty()) {
+            (Some(state), None, true) => Ok(CaseChange::State(state)),
+            (None, Some(to), true) => Ok(CaseChange::Assignee(to)),
+            (None, None, false) => Ok(CaseChange::Edit(edit)),
+            _ => Err(Problem::invalid(
+                "expected exactly one of state, assignee, and fields of the case: send them apart",
+            )),
+        }
+    }
 }
 
 pub(super) async fn change(
     State(desk): State<Desk>,
     caller: Caller,
     Path(case): Path<CaseId>,
+    IfMatch(seen): IfMatch,
     Body(change): Body<Change>,
-) -> Result<Json<CaseView>, Problem> {
-    let now = Now::read();
-    let written = match change {
-        Change { state: Some(state), assignee: None } => {
-            desk.store.change_case_state(&caller.by, &case, state, now).await?
-        }
-        Change { state: None, assignee: Some(to) } => {
-            desk.store.assign_case(&caller.by, &case, to.as_ref(), now).await?
-        }
-        Change { state: None, assignee: None } | Change { state: Some(_), assignee: Some(_) } => {
-            return Err(Problem::invalid("expected exactly one of state and assignee"));
-        }
-    };
+) -> Result<Tagged, Problem> {
+    let change = change.checked()?;
+    let written = desk.store.change_case(&caller.by, &case, &change, seen, Now::read()).await?;
     desk.settled(written.revision).await;
-    Ok(Json(CaseView::of(&desk, written.value, now).await?))
+    Tagged::show(&desk, &case).await
 }
 
 /// `PUT /cases/{case}/remote-access`
@@ -176,10 +186,19 @@ pub(super) async fn switch(
     State(desk): State<Desk>,
     caller: Caller,
     Path(case): Path<CaseId>,
+    IfMatch(seen): IfMatch,
     Body(body): Body<SwitchBody>,
 ) -> Result<Json<Turned>, Problem> {
     let now = Now::read();
     let ask = body.checked(now.wall)?;
-    let switched = desk.store.switch_case(&caller.by, &case, &ask, now).await?;
+    let switched = desk.store.switch_case_if(&caller.by, &case, &ask, seen, now).await?;
     Ok(Json(Turned::settle(&desk, switched).await))
+}
+
+/// One line of text, where one is given; null is none.
+fn line(
+    field: &'static str,
+    given: Option<Option<String>>,
+) -> Result<Option<Option<String>>, Problem> {
+    given.map(|line| line.map(|line| text(field, &line)).transpose()).transpose()
 }

@@ -91,6 +91,9 @@ impl From<WriteError> for Problem {
             WriteError::Conflict(Conflict::Unsound(what)) => Self::invalid(what.to_string()),
             WriteError::Conflict(stale @ Conflict::Stale { .. }) => Self::stale(stale.to_string()),
             WriteError::Conflict(beyond @ Conflict::Beyond(_)) => Self::invalid(beyond.to_string()),
+            WriteError::Conflict(conflict @ Conflict::Field { .. }) => {
+                Self::invalid(conflict.to_string())
+            }
             WriteError::Conflict(conflict) => Self::conflict(conflict.to_string()),
             WriteError::Store(fault) => fault.into(),
         }

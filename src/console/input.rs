@@ -22,6 +22,8 @@ pub(super) const BODY_BYTES_MAX: usize = 256 * 1024;
 pub(super) const READ_MAX: Duration = Duration::from_secs(10);
 /// The longest free text of one field: titles, names, reasons; in bytes.
 pub(super) const TEXT_BYTES_MAX: usize = 1_024;
+/// The longest text of several lines: descriptions, messages; in bytes.
+pub(super) const PROSE_BYTES_MAX: usize = 8_192;
 
 /// A JSON body.
 #[derive(Debug)]
@@ -118,6 +120,21 @@ pub(super) fn text(field: &'static str, given: &str) -> Result<String, Problem> 
     } else if given.len() > TEXT_BYTES_MAX {
         "is longer than 1,024 bytes"
     } else if given.chars().any(char::is_control) {
+        "holds control characters"
+    } else {
+        return Ok(given.to_owned());
+    };
+    Err(Problem::invalid(format!("{field} {fault}")))
+}
+
+/// Text of several lines, trimmed: at most [`PROSE_BYTES_MAX`], no control characters but new lines
+/// and tabs. It may be empty.
+pub(super) fn prose(field: &'static str, given: &str) -> Result<String, Problem> {
+    let given = given.trim();
+    let odd = |one: char| one.is_control() && !matches!(one, '\n' | '\r' | '\t');
+    let fault = if given.len() > PROSE_BYTES_MAX {
+        "is longer than 8,192 bytes"
+    } else if given.chars().any(odd) {
         "holds control characters"
     } else {
         return Ok(given.to_owned());

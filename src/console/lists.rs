@@ -1,7 +1,7 @@
 //! Lists, and pages of them.
 
 use axum::Json;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::store::Page;
 
@@ -21,6 +21,13 @@ impl<T> Items<T> {
     {
         Json(Self { items: items.into_iter().map(T::from).collect(), next: None })
     }
+}
+
+/// For lists without a filter.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Cursor {
+    pub(super) cursor: Option<String>,
 }
 
 /// The page that begins at `cursor`.

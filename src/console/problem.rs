@@ -26,8 +26,8 @@ pub(super) struct Problem {
     title: &'static str,
     status: u16,
     detail: String,
-    /// A code of domain.md J, or one of `invalid`, `conflict`, `stale`, `too_large`, `method`, `timed_out`,
-    /// `unavailable`.
+    /// A code of domain.md J, or one of `invalid`, `conflict`, `stale`, `too_large`, `method`,
+    /// `timed_out`, `unavailable`.
     reason: &'static str,
     /// What is wrong with a table, line by line.
     #[serde(skip_serializing_if = "Vec::is_empty")]

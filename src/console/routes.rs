@@ -14,9 +14,7 @@ use axum::{
 use tokio::time::timeout;
 
 use super::{
-    around, assets, cases, company, customers, decommission, desk::Desk, devices, facilities,
-    groups, health, history, imports, invitations, login, me, models, notifications, organisations,
-    people, problem::Problem, records, sessions, tokens, tunnels, webhooks, workspaces,
+    around, assets, case_history, cases, company, customers, decommission, desk::Desk, devices, facilities, groups, health, history, imports, invitations, login, me, messages, models, notifications, organisations, people, problem::Problem, records, requests, sessions, tokens, tunnels, webhooks, workspaces,
 };
 
 /// The longest that an answer takes; past it the caller is told so, and may look what became of it.
@@ -95,6 +93,14 @@ pub(super) fn table() -> Vec<Route> {
         route(People, M::GET,    "/api/v1/cases/{case}",                        cases::show),
         route(People, M::PATCH,  "/api/v1/cases/{case}",                        cases::change),
         route(People, M::PUT,    "/api/v1/cases/{case}/remote-access",          cases::switch),
+        route(People, M::GET,    "/api/v1/cases/{case}/messages",               messages::list),
+        route(People, M::POST,   "/api/v1/cases/{case}/messages",               messages::post),
+        route(People, M::GET,    "/api/v1/cases/{case}/history",                case_history::list),
+        route(People, M::GET,    "/api/v1/cases/{case}/access-requests",        requests::of_case),
+        route(People, M::POST,   "/api/v1/cases/{case}/access-requests",        requests::ask),
+        route(People, M::DELETE, "/api/v1/cases/{case}/access-requests/{request}", requests::withdraw),
+        route(People, M::PUT,    "/api/v1/cases/{case}/access-requests/{request}/answer", requests::answer),
+        route(People, M::GET,    "/api/v1/access-requests",                     requests::list),
         route(People, M::GET,    "/api/v1/cases/{case}/tunnels",                tunnels::of_case),
         route(People, M::POST,   "/api/v1/cases/{case}/explain",                tunnels::why),
         route(People, M::GET,    "/api/v1/sessions",                            sessions::list),

@@ -2,25 +2,47 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{desk::Desk, input::text, problem::Problem};
+use super::{desk::Desk, input::text, problem::Problem, views::Named};
 use crate::{
     cases::Switch,
     clock::Wall,
-    ids::Revision,
-    store::{SwitchAsk, Switched},
+    ids::{PersonId, Revision},
+    store::{SwitchAsk, Switched, Turn},
 };
 
 /// A switch as it counts now: one that has expired is off.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub(super) struct SwitchView {
     on: bool,
     until: Option<Wall>,
+    /// Who turned it last, and when and why; null where nobody ever did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    turned: Option<TurnView>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct TurnView {
+    on: bool,
+    /// Null where its time was up.
+    by: Option<Named<PersonId>>,
+    at: Wall,
+    reason: Option<String>,
 }
 
 impl SwitchView {
     pub(super) fn of(switch: &Switch, now: Wall) -> Self {
         let on = switch.is_on(now);
-        Self { on, until: switch.until.filter(|_| on) }
+        Self { on, until: switch.until.filter(|_| on), turned: None }
+    }
+
+    pub(super) fn turned(self, turn: Option<Turn>) -> Self {
+        let view = |turn: Turn| TurnView {
+            on: turn.on,
+            by: turn.person.map(|id| Named::or_id(&id, turn.name)),
+            at: turn.at,
+            reason: turn.reason,
+        };
+        Self { turned: turn.map(view), ..self }
     }
 }
 

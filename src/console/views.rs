@@ -12,6 +12,13 @@ pub(super) struct Named<I> {
     pub(super) name: String,
 }
 
+impl<I: Clone + std::fmt::Display> Named<I> {
+    /// Where there is no name, the id stands for it.
+    pub(super) fn or_id(id: &I, name: Option<String>) -> Self {
+        Self { id: id.clone(), name: name.unwrap_or_else(|| id.to_string()) }
+    }
+}
+
 /// Names are looked up for those who may already see what carries the id.
 impl Desk {
     pub(super) async fn asset_name(&self, id: &AssetId) -> Result<Named<AssetId>, Problem> {

@@ -8,6 +8,7 @@ use tracing::{info, warn};
 use super::{
     Options,
     escalation::escalate,
+    expiry::expire,
     files::{DataDir, FileError},
     outbox, url,
 };
@@ -161,6 +162,7 @@ pub async fn start(options: Options, scope: &Scope) -> Result<Running, StartErro
     doors.spawn("outbox", outbox::run(senders, doors.clone()));
     doors.spawn("forget", forget(store.clone(), doors.stop()));
     doors.spawn("escalate", escalate(store.clone(), gateway.clone(), doors.stop()));
+    doors.spawn("expire", expire(store.clone(), gateway.clone(), doors.stop()));
     info!(%address, %gateway, "gateway started");
     Ok(Running { address, store, broker, gateway, drain: options.drain, doors, beam })
 }

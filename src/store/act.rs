@@ -7,7 +7,7 @@ use tokio::{sync::OwnedSemaphorePermit, time::timeout};
 
 use super::{
     Change, Object, Store, StoreError, Subject, WriteError, changes, facts, open::TURN_WAIT,
-    outbox, records,
+    outbox, records, rows::kept,
 };
 use crate::{
     audit::{Actor, Entry, Event},
@@ -69,7 +69,9 @@ impl Act {
     pub(super) async fn commit(mut self) -> Result<(Option<Revision>, Now), StoreError> {
         let mut revision = None;
         if !self.touched.is_empty() {
-            revision = Some(changes::number(&mut self.tx, &self.touched).await?);
+            let number = changes::number(&mut self.tx, &self.touched).await?;
+            mark_cases(&mut self.tx, &self.touched, number).await?;
+            revision = Some(number);
         }
         let numbers = records::append(&mut self.tx, &self.told).await?;
         let posted = outbox::post(&mut self.tx, &self.told, &numbers).await?;
@@ -190,6 +192,24 @@ impl Store {
             Decision::Deny(denial) => Err(refuse(act, entry, ask.refused, denial).await),
         }
     }
+}
+
+/// A case stands at the revision of the change that last touched it.
+async fn mark_cases(
+    conn: &mut SqliteConnection,
+    touched: &[Object],
+    revision: Revision,
+) -> Result<(), StoreError> {
+    for object in touched {
+        if let Object::Case(case) = object {
+            sqlx::query("UPDATE cases SET revision = $2 WHERE id = $1")
+                .bind(case.as_str())
+                .bind(kept(revision.0))
+                .execute(&mut *conn)
+                .await?;
+        }
+    }
+    Ok(())
 }
 
 /// Records a refusal; that failing is what the caller is told.

@@ -91,6 +91,16 @@ pub enum Conflict {
     /// Somebody else wrote it since it was read.
     #[error("it was changed meanwhile (revision {found}, not {expected}): look at it again")]
     Stale { expected: Revision, found: Revision },
+    /// A value that cannot be, by the name of its field.
+    #[error("{field}: {what}")]
+    Field { field: &'static str, what: String },
+}
+
+impl Conflict {
+    /// `what` is wrong with `field`.
+    pub(super) fn field(field: &'static str, what: impl Into<String>) -> Self {
+        Self::Field { field, what: what.into() }
+    }
 }
 
 impl From<sqlx::Error> for StoreError {

@@ -6,7 +6,7 @@ use super::{
     By, Conflict, Object, Store, StoreError, Subject, SwitchAsk, Switched, WriteError, Written,
     act::Ask,
     assets,
-    cases::{switch_told, wanted},
+    cases::{switch_told, turned, wanted},
     facilities,
     rows::Cells,
 };
@@ -164,7 +164,9 @@ impl Store {
         };
         write_switch(allowed.rows(), asset, &switch).await?;
         allowed.touch(Object::Asset(asset.clone()));
-        switch_told(&mut allowed, &old, &switch, ask.reason.as_deref());
+        let (key, reason) = (("asset", asset.as_str()), ask.reason.as_deref());
+        turned(allowed.rows(), key, switch.on, Some(&by.person), reason, now.wall).await?;
+        switch_told(&mut allowed, &old, &switch, reason);
         let done = allowed.written(switch).await?;
         Ok(Switched {
             revision: done.revision,

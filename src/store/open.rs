@@ -32,6 +32,7 @@ const CHANGES_KEPT: usize = 1024;
 const STEPS: &[&str] = &[
     include_str!("schema/01_first.sql"),
     include_str!("schema/02_access.sql"),
+    include_str!("schema/03_cases.sql"),
     include_str!("schema/04_machines.sql"),
     include_str!("schema/05_groups.sql"),
     include_str!("schema/06_sync.sql"),

@@ -69,10 +69,12 @@ impl Store {
         page: &Page,
     ) -> Result<Listed<Row>, StoreError> {
         let mut reading = self.reading().await?;
-        listed(&mut reading, filter, page).await
+        listed(&mut reading, filter, page, Shown::All).await
     }
 
-    /// The records of a case, if `who` may read them; `None` where not.
+    /// The records of a case, if `who` may read them; `None` where not. Of people whose company is no
+    /// party to it, nothing is told: that they tried is between them and their own (INF from
+    /// domain.md F: the parties see the same entries, and nobody else's).
     ///
     /// # Errors
     ///
@@ -84,6 +86,33 @@ impl Store {
         page: &Page,
         now: Now,
     ) -> Result<Option<Listed<Row>>, StoreError> {
+        self.of_case(who, case, page, Shown::ToParties, now).await
+    }
+
+    /// What happened to a case, in order: changes, switches, requests, refusals, sessions. Single
+    /// flows are left to [`Self::case_records`].
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn case_history(
+        &self,
+        who: &PersonId,
+        case: &CaseId,
+        page: &Page,
+        now: Now,
+    ) -> Result<Option<Listed<Row>>, StoreError> {
+        self.of_case(who, case, page, Shown::AsHistory, now).await
+    }
+
+    async fn of_case(
+        &self,
+        who: &PersonId,
+        case: &CaseId,
+        page: &Page,
+        shown: Shown,
+        now: Now,
+    ) -> Result<Option<Listed<Row>>, StoreError> {
         let mut reading = self.reading().await?;
         let subject = Subject::case(who.clone(), case.clone());
         let action = Action::ReadAudit(case.clone());
@@ -91,7 +120,7 @@ impl Store {
             return Ok(None);
         }
         let filter = RecordFilter { case: Some(case.clone()), session: None };
-        let mut found = listed(&mut reading, &filter, page).await?;
+        let mut found = listed(&mut reading, &filter, page, shown).await?;
         let person = person_of(&mut reading, who).await?;
         let tenant = person.as_ref().map(|person| person.tenant.as_str());
         found.items.retain(|row| {
@@ -206,21 +235,38 @@ fn row_in(cells: &Cells<'_>) -> Result<Row, StoreError> {
     })
 }
 
+/// Which of the records that a filter leaves are listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Shown {
+    All,
+    /// Not those of people whose company is no party to the case.
+    ToParties,
+    /// As `ToParties`, without single flows.
+    AsHistory,
+}
+
 async fn listed(
     conn: &mut SqliteConnection,
     filter: &RecordFilter,
     page: &Page,
+    shown: Shown,
 ) -> Result<Listed<Row>, StoreError> {
     let after = page.after.as_ref().map_or(0, |after| after.parse().unwrap_or(i64::MAX));
     let rows = sqlx::query(
         "SELECT * FROM records WHERE seq > $1 AND ($2 = '' OR case_id = $2) \
                                AND ($3 = '' OR session = $3) \
+                               AND ($5 = 0 OR tenant IS NULL OR EXISTS \
+                                    (SELECT 1 FROM cases c WHERE c.id = records.case_id \
+                                     AND (c.operator = records.tenant OR c.provider = records.tenant))) \
+                               AND ($6 = 0 OR event <> 'flow') \
          ORDER BY seq LIMIT $4",
     )
     .bind(after)
     .bind(filter.case.as_ref().map_or("", |case| case.as_str()))
     .bind(filter.session.as_ref().map_or("", |session| session.as_str()))
     .bind(i64::try_from(page.size()).unwrap_or(1))
+    .bind(i64::from(shown != Shown::All))
+    .bind(i64::from(shown == Shown::AsHistory))
     .fetch_all(conn)
     .await?;
     listed_in(&rows, page)

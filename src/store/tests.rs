@@ -2,6 +2,7 @@
 
 mod around;
 mod assets;
+mod cases;
 mod decommission;
 mod devices;
 mod groups;
@@ -12,6 +13,7 @@ mod opening;
 mod outbox;
 mod records;
 mod sessions;
+mod visible;
 mod writes;
 
 use std::{

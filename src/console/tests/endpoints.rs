@@ -20,6 +20,7 @@ const NOT_ABOUT_AN_OBJECT: &[(&str, &str)] = &[
     ("GET", "/api/v1/me"),
     ("POST", "/api/v1/me/certificate"),
     ("GET", "/api/v1/cases"),
+    ("GET", "/api/v1/access-requests"),
     ("GET", "/api/v1/sessions"),
     ("GET", "/api/v1/assets"),
     ("POST", "/api/v1/assets"),
@@ -184,11 +185,24 @@ fn right(route: &Route) -> (&'static str, Value) {
         }
         ("POST", "/api/v1/cases") => (
             "emil",
-            json!({ "type": "operator_internal", "asset": "press-7", "title": "It squeaks" }),
+            json!({
+                "type": "operator_internal", "asset": "press-7", "title": "It squeaks",
+                "severity": "degraded",
+            }),
         ),
         ("PATCH", "/api/v1/cases/{case}") => ("stan", json!({ "state": "in_progress" })),
         ("PUT", "/api/v1/cases/{case}/remote-access")
         | ("PUT", "/api/v1/assets/{asset}/remote-access") => ("wanda", json!({ "on": true })),
+        ("POST", "/api/v1/cases/{case}/messages") => {
+            ("wanda", json!({ "text": "Heard it?", "mentions": ["stan"] }))
+        }
+        ("POST", "/api/v1/cases/{case}/access-requests") => {
+            ("stig", json!({ "reason": "look at the valve", "for": 14_400 }))
+        }
+        ("DELETE", "/api/v1/cases/{case}/access-requests/{request}") => ("stan", Value::Null),
+        ("PUT", "/api/v1/cases/{case}/access-requests/{request}/answer") => {
+            ("wanda", json!({ "grant": true }))
+        }
         ("POST", "/api/v1/cases/{case}/explain") => ("stan", json!({ "tunnel": "plc" })),
         ("GET" | "DELETE", path) if path.starts_with("/api/v1/sessions") => ("stan", Value::Null),
         ("POST", "/api/v1/assets") => ("wanda", json!({ "name": "Mixer", "serial": "M-1" })),
@@ -277,7 +291,7 @@ fn right(route: &Route) -> (&'static str, Value) {
 }
 
 /// The path with ids of the operator's company.
-fn filled(route: &Route, session: &str) -> String {
+fn filled(route: &Route, made: &Made) -> String {
     let path = route
         .path
         .replace("{case}", "CASE-1")
@@ -291,7 +305,8 @@ fn filled(route: &Route, session: &str) -> String {
         .replace("{user}", "emil")
         .replace("{assignment}", "emil-0")
         .replace("{hook}", "op-hook")
-        .replace("{session}", session)
+        .replace("{session}", &made.session)
+        .replace("{request}", &made.request)
         .replace("{group}", "desk")
         .replace("{workspace}", "floor")
         .replace("{role}", "floor-viewer")
@@ -313,8 +328,15 @@ fn filled(route: &Route, session: &str) -> String {
     if route.path == "/api/v1/audit" { format!("{path}?case=CASE-1") } else { path }
 }
 
-/// A world with a session of stan's, granted by the shared case.
-async fn world() -> (World, String) {
+/// Ids that the gateway chose.
+struct Made {
+    session: String,
+    request: String,
+}
+
+/// A world with a session of stan's, granted by the shared case, and a request of his that the
+/// switch, off again, be turned on.
+async fn world() -> (World, Made) {
     let world = World::start().await;
     world.switch_on("CASE-1").await;
     let _online = world.registry.arrive(&"edge-7".parse().unwrap());
@@ -353,15 +375,21 @@ async fn world() -> (World, String) {
     };
     let by = crate::store::By { person: "tina".parse().unwrap(), source_ip: None };
     world.store.create_hook(&by, &hook, Now::read()).await.unwrap();
-    (world, requested.session.to_string())
+    let case = "/api/v1/cases/CASE-1";
+    let off = json!({ "on": false });
+    world.done("wanda", Method::PUT, &format!("{case}/remote-access"), off).await;
+    let ask = json!({ "reason": "once more" });
+    let asked = world.done("stan", Method::POST, &format!("{case}/access-requests"), ask).await;
+    let request = asked["id"].as_str().unwrap().to_owned();
+    (world, Made { session: requested.session.to_string(), request })
 }
 
 #[tokio::test]
 async fn nobody_is_answered_only_where_anyone_is() {
-    let (world, session) = world().await;
+    let (world, made) = world().await;
     for route in table() {
         let (_, body) = right(&route);
-        let path = filled(&route, &session);
+        let path = filled(&route, &made);
         let answer = world.ask(None, route.method.clone(), &path, body).await;
         let shown = format!("{} {path}: {} {}", route.method, answer.status, answer.text);
         match route.open_to {
@@ -376,10 +404,10 @@ async fn nobody_is_answered_only_where_anyone_is() {
 
 #[tokio::test]
 async fn another_companys_person_finds_nothing_of_ours() {
-    let (world, session) = world().await;
+    let (world, made) = world().await;
     for route in table().into_iter().filter(|route| route.open_to == OpenTo::People) {
         let (_, body) = right(&route);
-        let path = filled(&route, &session);
+        let path = filled(&route, &made);
         let answer = world.ask(Some("eve"), route.method.clone(), &path, body).await;
         let shown = format!("{} {path}: {} {}", route.method, answer.status, answer.text);
         if NOT_ABOUT_AN_OBJECT.contains(&(route.method.as_str(), route.path)) {
@@ -422,10 +450,10 @@ async fn a_colleague_without_the_permission_is_refused_and_changes_nothing() {
 
 #[tokio::test]
 async fn what_is_not_there_and_what_is_not_yours_look_alike() {
-    let (world, session) = world().await;
+    let (world, made) = world().await;
     for route in table().into_iter().filter(|route| route.path.contains('{')) {
         let (_, body) = right(&route);
-        let path = filled(&route, &session);
+        let path = filled(&route, &made);
         let nowhere = route
             .path
             .split('/')
@@ -442,9 +470,9 @@ async fn what_is_not_there_and_what_is_not_yours_look_alike() {
 #[tokio::test]
 async fn the_right_person_is_answered_on_every_route() {
     for route in table() {
-        let (world, session) = world().await;
+        let (world, made) = world().await;
         let (person, body) = right(&route);
-        let path = filled(&route, &session);
+        let path = filled(&route, &made);
         let answer = world.ask(Some(person), route.method.clone(), &path, body).await;
         let shown = format!("{person} {} {path}: {} {}", route.method, answer.status, answer.text);
         assert!(answer.status.is_success(), "{shown}");

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, sync::Arc};
 use axum::{
     Router,
     body::Body,
-    http::{Method, Request, StatusCode, header},
+    http::{Method, Request, StatusCode, header, request::Builder},
 };
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
@@ -46,6 +46,7 @@ const PEOPLE: &[(&str, &str, &[Role])] = &[
     ("stan", "sp", &[Role::ServiceTechnician]),
     ("marc", "sp", &[Role::MasterDataManager]),
     ("clara", "sp", &[Role::CustomerDataManager]),
+    ("stig", "sp", &[Role::ServiceTechnician]),
     (
         "eve",
         "other",
@@ -141,7 +142,27 @@ impl World {
         path: &str,
         body: Value,
     ) -> Answer {
+        self.send(bearer, Request::builder().method(method).uri(path), body).await
+    }
+
+    /// As [`Self::ask`], with headers.
+    pub(super) async fn ask_tagged(
+        &self,
+        person: &str,
+        method: Method,
+        path: &str,
+        body: Value,
+        headers: &[(&str, &str)],
+    ) -> Answer {
+        let bearer = self.bearer(person).await;
         let mut request = Request::builder().method(method).uri(path);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        self.send(Some(&bearer), request, body).await
+    }
+
+    async fn send(&self, bearer: Option<&str>, mut request: Builder, body: Value) -> Answer {
         if let Some(bearer) = bearer {
             request = request.header(header::AUTHORIZATION, format!("Bearer {bearer}"));
         }

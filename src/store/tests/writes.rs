@@ -4,7 +4,7 @@ use super::*;
 use crate::{
     audit::Event,
     authz::Reason,
-    cases::CaseType,
+    cases::{CaseType, Details, Severity},
     ids::{AssetId, CaseId, PersonId},
 };
 
@@ -89,6 +89,7 @@ async fn cases_are_numbered_on_and_read_by_those_who_may() {
         case_type: CaseType::OperatorInternal,
         about: About::Asset(id("mixer-2")),
         title: " 100% wear_out ".into(),
+        details: Details { severity: Some(Severity::Degraded), ..Details::default() },
     };
     let made = desk.store.create_case(&by("emil"), &new, Now::read()).await.unwrap().value;
     assert_eq!((made.id.as_str(), made.title.as_str()), ("CASE-4", "100% wear_out"));
@@ -104,13 +105,14 @@ async fn cases_are_numbered_on_and_read_by_those_who_may() {
         let filter = CaseFilter::default();
         let listed =
             desk.store.cases(&id(who), &filter, &Page::default(), Now::read()).await.unwrap();
-        let ids: Vec<_> = listed.items.iter().map(|case| case.id.as_str()).collect();
+        let ids: Vec<_> = listed.items.iter().map(|one| one.case.id.as_str()).collect();
         assert_eq!(ids, seen, "{who}");
         assert_eq!(listed.next, None);
     }
     let filter = CaseFilter { text: Some("100% WEAR_".into()), ..CaseFilter::default() };
     let found = desk.store.cases(&id("emil"), &filter, &Page::default(), Now::read()).await;
-    assert_eq!(found.unwrap().items, [made]);
+    let found: Vec<Case> = found.unwrap().items.into_iter().map(|one| one.case).collect();
+    assert_eq!(found, [made]);
 }
 
 #[tokio::test]
@@ -120,7 +122,7 @@ async fn a_list_is_read_page_by_page_without_gap_or_repeat() {
     loop {
         let filter = CaseFilter::default();
         let listed = desk.store.cases(&id("emil"), &filter, &page, Now::read()).await.unwrap();
-        ids.extend(listed.items.into_iter().map(|case| case.id.to_string()));
+        ids.extend(listed.items.into_iter().map(|one| one.case.id.to_string()));
         match listed.next {
             Some(next) => page.after = Some(next),
             None => break,
