@@ -15,9 +15,9 @@ use serde_json::Value;
 use tokio::time::timeout;
 
 pub(super) use model::{
-    AssetRow, CaseRow, Certificate, ChangeRow, ConfigRow, DecommissionRow, DeviceRow, Enrolment,
-    Explanation, FacilityRow, Held, Me, ModelRow, Named, PersonRow, SessionRow, SwitchState,
-    Switched, Token, TunnelRow,
+    Answered, AssetRow, CaseRow, Certificate, ChangeRow, ConfigRow, DecommissionRow, DeviceRow,
+    Enrolment, Explanation, FacilityRow, Held, HistoryRow, Me, MessageRow, ModelRow, Named,
+    PersonRow, RequestRow, SessionRow, SwitchState, Switched, Token, TunnelRow,
 };
 
 use model::Items;
@@ -213,7 +213,20 @@ impl Api {
         path: &str,
         body: &impl Serialize,
     ) -> Result<T, ApiError> {
-        self.ask(Method::PATCH, path, Some(text(body)?)).await
+        self.patch_if(path, None, body).await
+    }
+
+    /// As [`Self::patch`]; where a revision is given, only if it still stands at that.
+    pub(super) async fn patch_if<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        revision: Option<u64>,
+        body: &impl Serialize,
+    ) -> Result<T, ApiError> {
+        let mut request = self.request(Method::PATCH, path, Some(text(body)?))?;
+        let tag = revision.map(header::HeaderValue::from);
+        request.headers_mut().extend(tag.map(|tag| (header::IF_MATCH, tag)));
+        self.answered(request).await
     }
 
     pub(super) async fn delete(&self, path: &str) -> Result<Value, ApiError> {

@@ -1,14 +1,16 @@
 //! Cases: list, show, create, change; their switch, their tunnels, and why a tunnel would open.
 
-use serde_json::{Value, json};
+mod talk;
+
+use serde_json::{Map, Value, json};
 
 use super::{
     Exit, Failure, Here,
     api::{
-        ApiError, CaseRow, Explanation, Problem, Query, SwitchState, Switched, TunnelRow, escaped,
-        hint, typed,
+        ApiError, CaseRow, Explanation, Me, Problem, Query, SwitchState, Switched, TunnelRow,
+        escaped, hint, typed,
     },
-    cli::{CaseCommand, CaseFilter, CreateCase, OnOff, SwitchChange},
+    cli::{CaseCommand, CaseFilter, CreateCase, EditCase, OnOff, SwitchChange},
     show::{Clock, OneLine, Table},
 };
 use crate::{
@@ -18,16 +20,31 @@ use crate::{
 
 impl Here {
     pub(super) async fn cases(&self, filter: CaseFilter) -> Result<(), Failure> {
+        let api = self.api()?;
+        let mut assignee = filter.assignee.map(String::from);
+        if filter.mine {
+            let me: Me = api.get("/me").await?;
+            assignee = Some(me.person);
+        }
+        let open = match (filter.open, filter.closed) {
+            (true, _) => Some("true"),
+            (false, true) => Some("false"),
+            (false, false) => None,
+        };
+        let switch = filter.switch.map(|to| if to == OnOff::On { "true" } else { "false" });
         let query = Query::default()
             .and_if("type", filter.kind.map(|kind| kind.code()))
             .and_if("state", filter.state.map(|state| state.code()))
+            .and_if("open", open)
             .and_if("asset", filter.asset.as_ref().map(|asset| asset.as_str()))
+            .and_if("assignee", assignee.as_deref())
+            .and_if("severity", filter.severity.map(|severity| severity.code()))
+            .and_if("switch", switch)
+            .and_if("external_id", filter.external_id.as_deref())
             .and_if("q", filter.search.as_deref());
-        let items = self.api()?.list("/cases", &query).await?;
+        let items = api.list("/cases", &query).await?;
         let clock = self.clock();
-        let heading =
-            ["CASE", "TYPE", "STATE", "REMOTE ACCESS", "MACHINE", "ASSIGNEE", "CREATED", "TITLE"];
-        let mut table = Table::new(heading, "no cases");
+        let mut table = Table::new(HEADING, "no cases");
         for item in items {
             self.terminal.value(&item);
             let case: CaseRow = typed(item)?;
@@ -41,18 +58,28 @@ impl Here {
         match command {
             CaseCommand::Show { case } => self.show_case(&case).await,
             CaseCommand::Create(create) => self.create_case(create).await,
+            CaseCommand::Edit(edit) => self.edit_case(edit).await,
+            CaseCommand::State { case, state } => {
+                self.change_case(&case, json!({"state": state.code()}), None).await
+            }
             CaseCommand::Close { case } => {
-                self.change_case(&case, json!({"state": "closed"})).await
+                self.change_case(&case, json!({"state": "closed"}), None).await
             }
             CaseCommand::Reopen { case } => {
-                self.change_case(&case, json!({"state": "in_progress"})).await
+                self.change_case(&case, json!({"state": "in_progress"}), None).await
             }
-            CaseCommand::Assign { case, person } => {
-                self.change_case(&case, json!({"assignee": person})).await
+            CaseCommand::Assign { case, person, nobody: _ } => {
+                self.change_case(&case, json!({"assignee": person}), None).await
             }
             CaseCommand::Switch { case, change } => {
                 self.switch(&format!("/cases/{case}"), case.as_str(), change).await
             }
+            CaseCommand::Request(asking) => self.request(asking).await,
+            CaseCommand::Requests { case, all } => self.requests(case.as_ref(), all).await,
+            CaseCommand::Answer(answering) => self.answer(answering).await,
+            CaseCommand::Say { case, text, mentions } => self.say(&case, &text, &mentions).await,
+            CaseCommand::Messages { case } => self.messages(&case).await,
+            CaseCommand::History { case } => self.history(&case).await,
         }
     }
 
@@ -78,16 +105,19 @@ impl Here {
     }
 
     async fn create_case(&self, create: CreateCase) -> Result<(), Failure> {
-        let mut body = serde_json::Map::new();
+        let mut body = Map::new();
         let mut put = |key: &str, value: Option<String>| {
-            if let Some(value) = value {
-                body.insert(key.to_owned(), Value::String(value));
-            }
+            body.extend(value.map(|value| (key.to_owned(), json!(value))));
         };
         put("type", Some(create.kind.code().to_owned()));
         put("asset", create.asset.map(String::from));
         put("machine", create.machine.map(String::from));
         put("title", Some(create.title));
+        put("severity", create.severity.map(|severity| severity.code().to_owned()));
+        put("description", create.description);
+        put("priority", create.priority.and_then(|priority| priority.code()).map(str::to_owned));
+        put("external_id", create.external_id);
+        body.extend(contact(create.phone, create.email));
         let item: Value = self.api()?.post("/cases", &body).await?;
         self.terminal.value(&item);
         let id = item.get("id").and_then(Value::as_str).unwrap_or("-");
@@ -95,8 +125,32 @@ impl Here {
         Ok(())
     }
 
-    async fn change_case(&self, case: &CaseId, change: Value) -> Result<(), Failure> {
-        let item: Value = self.api()?.patch(&format!("/cases/{case}"), &change).await?;
+    async fn edit_case(&self, edit: EditCase) -> Result<(), Failure> {
+        let mut body = Map::new();
+        let mut put = |key: &str, value: Option<Value>| {
+            body.extend(value.map(|value| (key.to_owned(), value)));
+        };
+        put("title", edit.title.map(Value::from));
+        put("description", edit.description.map(Value::from));
+        put("severity", edit.severity.map(|severity| json!(severity.code())));
+        put("priority", edit.priority.map(|priority| json!(priority.code())));
+        put("external_id", edit.external_id.map(or_null));
+        body.extend(contact(edit.phone, edit.email));
+        if body.is_empty() {
+            let what = "nothing to change; name a field, such as --title";
+            return Err(Failure::new(Exit::Usage, what));
+        }
+        self.change_case(&edit.case, Value::Object(body), edit.if_revision).await
+    }
+
+    async fn change_case(
+        &self,
+        case: &CaseId,
+        change: Value,
+        revision: Option<u64>,
+    ) -> Result<(), Failure> {
+        let path = format!("/cases/{case}");
+        let item: Value = self.api()?.patch_if(&path, revision, &change).await?;
         self.terminal.value(&item);
         if let Ok(row) = typed::<CaseRow>(item) {
             let assignee = row.assignee.as_ref().map_or("nobody", |who| who.name());
@@ -176,11 +230,23 @@ fn switch_cell(switch: Option<&SwitchState>, clock: &Clock) -> String {
     match switch {
         None => "never".to_owned(),
         Some(SwitchState { on: false, .. }) => "off".to_owned(),
-        Some(SwitchState { on: true, until: None }) => "on".to_owned(),
-        Some(SwitchState { on: true, until: Some(until) }) => {
+        Some(SwitchState { on: true, until: None, .. }) => "on".to_owned(),
+        Some(SwitchState { on: true, until: Some(until), .. }) => {
             format!("on until {}", clock.short(*until))
         }
     }
+}
+
+/// The contact, as far as it is said; an empty text is nobody.
+fn contact(phone: Option<String>, email: Option<String>) -> Option<(String, Value)> {
+    let mut contact = Map::new();
+    contact.extend(phone.map(|phone| ("phone".to_owned(), or_null(phone))));
+    contact.extend(email.map(|email| ("email".to_owned(), or_null(email))));
+    (!contact.is_empty()).then(|| ("contact".to_owned(), Value::Object(contact)))
+}
+
+fn or_null(text: String) -> Value {
+    if text.is_empty() { Value::Null } else { Value::String(text) }
 }
 
 fn machine_cell(case: &CaseRow) -> String {
@@ -188,11 +254,24 @@ fn machine_cell(case: &CaseRow) -> String {
     about.map(|about| about.id().to_owned()).unwrap_or_default()
 }
 
-fn case_cells(case: &CaseRow, clock: &Clock) -> [String; 8] {
+const HEADING: [&str; 9] = [
+    "CASE",
+    "TYPE",
+    "STATE",
+    "SEVERITY",
+    "REMOTE ACCESS",
+    "MACHINE",
+    "ASSIGNEE",
+    "CREATED",
+    "TITLE",
+];
+
+fn case_cells(case: &CaseRow, clock: &Clock) -> [String; 9] {
     [
         case.id.clone(),
         case.kind.clone(),
         case.state.clone(),
+        case.severity.clone().unwrap_or_default(),
         switch_cell(case.switch.as_ref(), clock),
         machine_cell(case),
         case.assignee.as_ref().map(|who| who.name().to_owned()).unwrap_or_default(),
@@ -213,17 +292,37 @@ fn case_page(case: &CaseRow, clock: &Clock) -> String {
         ("type", case.kind.clone()),
         ("state", case.state.clone()),
         ("remote access", switch_cell(case.switch.as_ref(), clock)),
-        ("machine", machine),
-        ("assignee", named(case.assignee.as_ref())),
-        ("created by", named(case.created_by.as_ref())),
-        ("created", clock.short(case.created_at)),
     ];
+    fields.extend(turned_line(case.switch.as_ref(), clock).map(|line| ("", line)));
+    fields.push(("machine", machine));
+    fields.extend(case.severity.clone().map(|severity| ("severity", severity)));
+    fields.extend(case.priority.clone().map(|priority| ("priority", priority)));
+    fields.push(("assignee", named(case.assignee.as_ref())));
+    fields.push(("created by", named(case.created_by.as_ref())));
+    fields.push(("created", clock.short(case.created_at)));
     fields.extend(case.closed_at.map(|at| ("closed", clock.short(at))));
+    let reach = [&case.contact.phone, &case.contact.email].map(Option::as_deref);
+    let reach: Vec<&str> = reach.into_iter().flatten().collect();
+    fields.extend((!reach.is_empty()).then(|| ("contact", reach.join(", "))));
+    fields.extend(case.external_id.clone().map(|id| ("external id", id)));
+    fields.extend(case.revision.map(|revision| ("revision", revision.to_string())));
     let mut page = OneLine(format!("{}  {}", case.id, case.title)).to_string();
     for (name, value) in fields {
         page.push_str(&format!("\n  {name:13}  {}", OneLine(value)));
     }
+    for line in case.description.lines() {
+        page.push_str(&format!("\n  | {}", OneLine(line)));
+    }
     page
+}
+
+/// Who turned the switch last, and why.
+fn turned_line(switch: Option<&SwitchState>, clock: &Clock) -> Option<String> {
+    let turn = switch?.turned.as_ref()?;
+    let way = if turn.on { "on" } else { "off" };
+    let who = turn.by.as_ref().map_or("itself: its time was up", |by| by.name());
+    let reason = turn.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+    Some(format!("turned {way} {} by {who}{reason}", clock.short(turn.at)))
 }
 
 fn switched_line(name: &str, switched: &Switched, clock: &Clock) -> String {
@@ -296,7 +395,11 @@ mod tests {
         typed(json!({
             "id": "CASE-7", "type": "operator_internal", "title": "Spindle\u{1b} overheats",
             "state": "in_progress", "asset": {"id": "press-7", "name": "Press 7"},
-            "switch": {"on": true, "until": "2026-05-01T16:00:00Z"},
+            "switch": {"on": true, "until": "2026-05-01T16:00:00Z", "turned": {
+                "on": true, "by": {"id": "olaf", "name": "Olaf"}, "at": "2026-05-01T11:00:00Z",
+                "reason": "the valve"}},
+            "severity": "stopped", "contact": {"phone": null, "email": "olaf@op.example"},
+            "description": "Since this morning:\nsmoke", "revision": 17,
             "assignee": {"id": "mia", "name": "Mia Maintenance"}, "created_by": "olaf",
             "created_at": "2026-04-30T08:00:00Z", "something_new": 1,
         }))
@@ -305,24 +408,27 @@ mod tests {
 
     #[test]
     fn a_case_is_one_row_and_one_page() {
-        let mut table = Table::new(
-            ["CASE", "TYPE", "STATE", "REMOTE ACCESS", "MACHINE", "ASSIGNEE", "CREATED", "TITLE"],
-            "no cases",
-        );
+        let mut table = Table::new(HEADING, "no cases");
         table.row(case_cells(&case(), &clock()));
         insta::assert_snapshot!(
             format!("{table}\n\n{}", case_page(&case(), &clock())), @r"
-        CASE    TYPE               STATE        REMOTE ACCESS   MACHINE  ASSIGNEE         CREATED           TITLE
-        CASE-7  operator_internal  in_progress  on until 16:00  press-7  Mia Maintenance  2026-04-30 08:00  Spindle� overheats
+        CASE    TYPE               STATE        SEVERITY  REMOTE ACCESS   MACHINE  ASSIGNEE         CREATED           TITLE
+        CASE-7  operator_internal  in_progress  stopped   on until 16:00  press-7  Mia Maintenance  2026-04-30 08:00  Spindle� overheats
 
         CASE-7  Spindle� overheats
           type           operator_internal
           state          in_progress
           remote access  on until 16:00
+                         turned on 11:00 by Olaf: the valve
           machine        Press 7 (press-7)
+          severity       stopped
           assignee       Mia Maintenance
           created by     olaf
           created        2026-04-30 08:00
+          contact        olaf@op.example
+          revision       17
+          | Since this morning:
+          | smoke
         ");
     }
 

@@ -1,6 +1,7 @@
 //! The command line, as typed.
 
 mod admin;
+mod cases;
 mod groups;
 mod machines;
 mod outbound;
@@ -10,11 +11,15 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use admin::{AddAsset, AddUser, RoleCommand, UserCommand};
+pub use cases::{
+    Answering, Asking, CaseCommand, CaseFilter, CaseKind, CasePriority, CaseSeverity, CaseState,
+    CreateCase, EditCase,
+};
 pub(super) use groups::code;
 pub use groups::{
-    CopyCommand, EffortAnswer, EffortCommand, GroupAccess, GroupCommand, GroupDuty, GroupSettings,
-    ManagerRight, MemberSees, MemberType, OrganisationCommand, ParticipantCommand, RoleRight, Sees,
-    StopwatchOption, WorkspaceCommand,
+    CopyCommand, EffortCommand, GroupAccess, GroupCommand, GroupDuty, GroupSettings, ManagerRight,
+    MemberSees, MemberType, OrganisationCommand, ParticipantCommand, RoleRight, Sees,
+    StopwatchOption, WorkspaceCommand, YesNo,
 };
 pub use machines::{
     AssetCommand, EditAsset, EditConfig, FacilityCommand, ModelCommand, ModelWords, NewConfig,
@@ -181,110 +186,6 @@ pub struct Login {
     /// Holds the password; asked for when missing
     #[arg(long, value_name = "FILE", env = "CASEWAY_PASSWORD_FILE")]
     pub password_file: Option<PathBuf>,
-}
-
-/// Which cases to list.
-#[derive(Debug, Args)]
-pub struct CaseFilter {
-    /// Of this type only
-    #[arg(long = "type", value_name = "TYPE")]
-    pub kind: Option<CaseKind>,
-    /// In this state only
-    #[arg(long)]
-    pub state: Option<CaseState>,
-    /// About this asset only
-    #[arg(long)]
-    pub asset: Option<AssetId>,
-    /// Words in the title
-    #[arg(long, short = 's', value_name = "TEXT")]
-    pub search: Option<String>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-#[value(rename_all = "snake_case")]
-pub enum CaseKind {
-    Shared,
-    OperatorInternal,
-    ProviderInternal,
-}
-
-impl CaseKind {
-    pub(super) fn code(self) -> &'static str {
-        match self {
-            Self::Shared => "shared",
-            Self::OperatorInternal => "operator_internal",
-            Self::ProviderInternal => "provider_internal",
-        }
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-#[value(rename_all = "snake_case")]
-pub enum CaseState {
-    New,
-    InProgress,
-    Closed,
-}
-
-impl CaseState {
-    pub(super) fn code(self) -> &'static str {
-        match self {
-            Self::New => "new",
-            Self::InProgress => "in_progress",
-            Self::Closed => "closed",
-        }
-    }
-}
-
-#[derive(Debug, Subcommand)]
-pub enum CaseCommand {
-    /// Everything about one case
-    Show {
-        /// The case, such as CASE-7
-        case: CaseId,
-    },
-    /// Create a case
-    Create(CreateCase),
-    /// Close it: its switch goes off and its sessions end
-    Close {
-        /// The case, such as CASE-7
-        case: CaseId,
-    },
-    /// Open it again; its switch stays off
-    Reopen {
-        /// The case, such as CASE-7
-        case: CaseId,
-    },
-    /// Give it to somebody
-    Assign {
-        /// The case, such as CASE-7
-        case: CaseId,
-        /// Who is to work on it, by id
-        person: String,
-    },
-    /// Turn its remote access on or off
-    Switch {
-        /// The case, such as CASE-7
-        case: CaseId,
-        #[command(flatten)]
-        change: SwitchChange,
-    },
-}
-
-#[derive(Debug, Args)]
-pub struct CreateCase {
-    /// Who takes part in it
-    #[arg(long = "type", value_name = "TYPE")]
-    pub kind: CaseKind,
-    /// The asset it is about
-    #[arg(long, required_unless_present = "machine", conflicts_with = "machine")]
-    pub asset: Option<AssetId>,
-    /// The customer machine it is about (provider-internal cases)
-    #[arg(long)]
-    pub machine: Option<crate::ids::MachineId>,
-    /// What is wrong, in a few words
-    #[arg(long)]
-    pub title: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

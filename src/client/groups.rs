@@ -8,8 +8,8 @@ use super::{
     Api, Exit, Failure, Here,
     api::Query,
     cli::{
-        CopyCommand, EffortAnswer, EffortCommand, GroupCommand, GroupSettings, OnOff,
-        ParticipantCommand, code,
+        CopyCommand, EffortCommand, GroupCommand, GroupSettings, OnOff, ParticipantCommand, YesNo,
+        code,
     },
     show::{OneLine, Table},
 };
@@ -175,7 +175,7 @@ impl Here {
             }
             EffortCommand::Answer { case, session, counts } => {
                 let path = format!("/cases/{case}/efforts/{session}");
-                let counts = counts == EffortAnswer::Yes;
+                let counts = counts == YesNo::Yes;
                 let said = if counts { "logged" } else { "left out" };
                 let body = json!({"counts": counts});
                 self.put(&api, &path, &body, format!("{session}: {said}")).await

@@ -103,6 +103,7 @@ async fn a_company_that_begins_with_an_administrator_reaches_its_machine_the_sam
 
     // The engineer opens a case, consents, and is in.
     let args = ["case", "create", "--type", "operator_internal", "--asset", "press-7"];
+    let args = [&args[..], &["--severity", "degraded"]].concat();
     let case = engineer.must(&[&args[..], &["--title", "It squeaks"]].concat()).await;
     let case = case.trim();
     let done = engineer.run(&["open", case, "web"]).await;

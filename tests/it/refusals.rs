@@ -52,6 +52,8 @@ async fn the_failing_check_is_named() {
             "operator_internal",
             "--asset",
             "lathe-3",
+            "--severity",
+            "stopped",
             "--title",
             "x",
         ])

@@ -108,6 +108,28 @@ pub(in crate::client) struct SwitchState {
     pub(in crate::client) on: bool,
     #[serde(default)]
     pub(in crate::client) until: Option<Wall>,
+    #[serde(default)]
+    pub(in crate::client) turned: Option<Turn>,
+}
+
+/// Who turned a switch last, and when and why.
+#[derive(Clone, Debug, Deserialize)]
+pub(in crate::client) struct Turn {
+    pub(in crate::client) on: bool,
+    /// Nobody, where its time was up.
+    #[serde(default)]
+    pub(in crate::client) by: Option<Named>,
+    pub(in crate::client) at: Wall,
+    #[serde(default)]
+    pub(in crate::client) reason: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+pub(in crate::client) struct Contact {
+    #[serde(default)]
+    pub(in crate::client) phone: Option<String>,
+    #[serde(default)]
+    pub(in crate::client) email: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -130,6 +152,66 @@ pub(in crate::client) struct CaseRow {
     pub(in crate::client) created_at: Wall,
     #[serde(default)]
     pub(in crate::client) closed_at: Option<Wall>,
+    #[serde(default)]
+    pub(in crate::client) description: String,
+    #[serde(default)]
+    pub(in crate::client) severity: Option<String>,
+    #[serde(default)]
+    pub(in crate::client) priority: Option<String>,
+    #[serde(default)]
+    pub(in crate::client) contact: Contact,
+    #[serde(default)]
+    pub(in crate::client) external_id: Option<String>,
+    #[serde(default)]
+    pub(in crate::client) revision: Option<u64>,
+}
+
+/// A request for remote access.
+#[derive(Debug, Deserialize)]
+pub(in crate::client) struct RequestRow {
+    pub(in crate::client) id: String,
+    pub(in crate::client) case: Named,
+    pub(in crate::client) person: Named,
+    pub(in crate::client) reason: String,
+    #[serde(default, rename = "for")]
+    pub(in crate::client) seconds: Option<u64>,
+    pub(in crate::client) state: String,
+    pub(in crate::client) asked_at: Wall,
+    #[serde(default)]
+    pub(in crate::client) answered_by: Option<Named>,
+    #[serde(default)]
+    pub(in crate::client) answer: Option<String>,
+}
+
+/// What became of a request that was answered.
+#[derive(Debug, Deserialize)]
+pub(in crate::client) struct Answered {
+    #[serde(default)]
+    pub(in crate::client) switch: Option<Switched>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(in crate::client) struct MessageRow {
+    pub(in crate::client) author: Named,
+    pub(in crate::client) at: Wall,
+    pub(in crate::client) text: String,
+    #[serde(default)]
+    pub(in crate::client) mentions: Vec<Named>,
+}
+
+/// One entry of a case's history.
+#[derive(Debug, Deserialize)]
+pub(in crate::client) struct HistoryRow {
+    pub(in crate::client) at: Wall,
+    pub(in crate::client) event: String,
+    pub(in crate::client) actor_name: String,
+    pub(in crate::client) done: bool,
+    #[serde(default)]
+    pub(in crate::client) reason: Option<String>,
+    #[serde(default)]
+    pub(in crate::client) old: Option<String>,
+    #[serde(default)]
+    pub(in crate::client) new: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -158,12 +158,12 @@ pub enum EffortCommand {
         case: CaseId,
         session: SessionId,
         #[arg(value_enum)]
-        counts: EffortAnswer,
+        counts: YesNo,
     },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum EffortAnswer {
+pub enum YesNo {
     Yes,
     No,
 }

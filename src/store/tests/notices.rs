@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::{cases::CaseType, notices::Topic};
+use crate::{
+    cases::{CaseType, Details, Severity},
+    notices::Topic,
+};
 
 const GATEWAY: &str = "https://gateway.example:8443";
 
@@ -22,7 +25,8 @@ async fn written(desk: &Desk) -> Vec<String> {
 
 async fn create(desk: &Desk, who: &str, case_type: CaseType) {
     let about = About::Asset("press-7".parse().unwrap());
-    let new = NewCase { case_type, about, title: "Hydraulics leak".into() };
+    let details = Details { severity: Some(Severity::Stopped), ..Details::default() };
+    let new = NewCase { case_type, about, title: "Hydraulics leak".into(), details };
     desk.store.create_case(&by(who), &new, Now::read()).await.unwrap();
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::*;
 use crate::{
     audit::Event,
-    cases::CaseType,
+    cases::{CaseType, Details, Severity},
     hooks::{ATTEMPTS_MAX, Hook, HookSecret, HookUrl, Outcome, SECRET_OVERLAP},
     ids::{CaseId, HookId},
 };
@@ -21,7 +21,8 @@ async fn create(desk: &Desk, who: &str, case_type: CaseType) -> CaseId {
         CaseType::Shared | CaseType::OperatorInternal => About::Asset("press-7".parse().unwrap()),
         CaseType::ProviderInternal => About::Machine("machine-7".parse().unwrap()),
     };
-    let new = NewCase { case_type, about, title: format!("{case_type:?} case") };
+    let details = Details { severity: Some(Severity::Stopped), ..Details::default() };
+    let new = NewCase { case_type, about, title: format!("{case_type:?} case"), details };
     desk.store.create_case(&by(who), &new, Now::read()).await.unwrap().value.id
 }
 
