@@ -1,7 +1,7 @@
 //! Workspaces and case roles: who takes part in single cases, and who administers their division
 //! (domain.md G.2).
 //!
-//! A [`UserType`] says what a person may do in the *administration* of a workspace, a [`CaseRole`]
+//! A [`UserType`] says what a person may do in the *administration* of a workspace, a case role
 //! what in *one case*. Neither implies the other (G2-6), and neither reaches a tunnel or a switch:
 //! the rights of a case role are reading and commenting.
 //!

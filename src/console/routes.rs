@@ -14,7 +14,10 @@ use axum::{
 use tokio::time::timeout;
 
 use super::{
-    around, assets, case_history, cases, company, customers, decommission, desk::Desk, devices, facilities, groups, health, history, imports, invitations, login, me, messages, models, notifications, organisations, people, problem::Problem, records, requests, sessions, tokens, tunnels, webhooks, workspaces,
+    around, assets, case_history, cases, company, customers, decommission, desk::Desk, devices,
+    facilities, groups, health, history, imports, invitations, login, me, messages, models,
+    notifications, organisations, people, problem::Problem, records, requests, sessions, tokens,
+    tunnels, webhooks, workspaces,
 };
 
 /// The longest that an answer takes; past it the caller is told so, and may look what became of it.
@@ -49,8 +52,16 @@ where
 }
 
 /// The table.
-#[rustfmt::skip]
 pub(super) fn table() -> Vec<Route> {
+    [door(), company(), cases(), machines(), around_cases(), outbound()]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+/// The part of the table about coming in, and about oneself.
+#[rustfmt::skip]
+fn door() -> Vec<Route> {
     use Method as M;
     use OpenTo::{Anyone, People};
     vec![
@@ -64,6 +75,15 @@ pub(super) fn table() -> Vec<Route> {
         route(People, M::GET,    "/api/v1/me/tokens",                           tokens::mine),
         route(People, M::POST,   "/api/v1/me/tokens",                           tokens::create_mine),
         route(People, M::DELETE, "/api/v1/me/tokens/{token}",                   tokens::delete_mine),
+    ]
+}
+
+/// The part of the table about companies, their people, and what lies between companies.
+#[rustfmt::skip]
+fn company() -> Vec<Route> {
+    use Method as M;
+    use OpenTo::{Anyone, People};
+    vec![
         route(People, M::GET,    "/api/v1/tenant",                              company::show),
         route(People, M::PATCH,  "/api/v1/tenant",                              company::rename),
         route(People, M::GET,    "/api/v1/tenant/settings",                     company::settings),
@@ -88,6 +108,25 @@ pub(super) fn table() -> Vec<Route> {
         route(People, M::POST,   "/api/v1/links",                               customers::propose),
         route(People, M::PUT,    "/api/v1/links/{machine}",                     customers::answer),
         route(People, M::DELETE, "/api/v1/links/{machine}",                     customers::unlink),
+        route(People, M::GET,    "/api/v1/users",                               people::list),
+        route(People, M::POST,   "/api/v1/users",                               people::create),
+        route(People, M::DELETE, "/api/v1/users/{user}",                        people::delete),
+        route(People, M::PUT,    "/api/v1/users/{user}/active",                 people::set_active),
+        route(People, M::GET,    "/api/v1/users/{user}/tokens",                 tokens::of_colleague),
+        route(People, M::POST,   "/api/v1/users/{user}/tokens",                 tokens::create_for_colleague),
+        route(People, M::DELETE, "/api/v1/users/{user}/tokens/{token}",         tokens::delete_of_colleague),
+        route(People, M::GET,    "/api/v1/users/{user}/assignments",            people::assignments),
+        route(People, M::POST,   "/api/v1/users/{user}/assignments",            people::assign),
+        route(People, M::DELETE, "/api/v1/users/{user}/assignments/{assignment}", people::unassign),
+    ]
+}
+
+/// The part of the table about cases, their sessions and records.
+#[rustfmt::skip]
+fn cases() -> Vec<Route> {
+    use Method as M;
+    use OpenTo::People;
+    vec![
         route(People, M::GET,    "/api/v1/cases",                               cases::list),
         route(People, M::POST,   "/api/v1/cases",                               cases::create),
         route(People, M::GET,    "/api/v1/cases/{case}",                        cases::show),
@@ -105,6 +144,16 @@ pub(super) fn table() -> Vec<Route> {
         route(People, M::POST,   "/api/v1/cases/{case}/explain",                tunnels::why),
         route(People, M::GET,    "/api/v1/sessions",                            sessions::list),
         route(People, M::DELETE, "/api/v1/sessions/{session}",                  sessions::end),
+        route(People, M::GET,    "/api/v1/audit",                               records::list),
+    ]
+}
+
+/// The part of the table about machines and what leads to them.
+#[rustfmt::skip]
+fn machines() -> Vec<Route> {
+    use Method as M;
+    use OpenTo::People;
+    vec![
         route(People, M::GET,    "/api/v1/assets",                              assets::list),
         route(People, M::POST,   "/api/v1/assets",                              assets::create),
         route(People, M::GET,    "/api/v1/assets/{asset}",                      assets::show),
@@ -136,22 +185,7 @@ pub(super) fn table() -> Vec<Route> {
         route(People, M::POST,   "/api/v1/devices",                             devices::create),
         route(People, M::POST,   "/api/v1/devices/{device}/enrolment",          devices::enrolment),
         route(People, M::DELETE, "/api/v1/devices/{device}",                    devices::revoke),
-        route(People, M::GET,    "/api/v1/users",                               people::list),
-        route(People, M::POST,   "/api/v1/users",                               people::create),
-        route(People, M::DELETE, "/api/v1/users/{user}",                        people::delete),
-        route(People, M::PUT,    "/api/v1/users/{user}/active",                 people::set_active),
-        route(People, M::GET,    "/api/v1/users/{user}/tokens",                 tokens::of_colleague),
-        route(People, M::POST,   "/api/v1/users/{user}/tokens",                 tokens::create_for_colleague),
-        route(People, M::DELETE, "/api/v1/users/{user}/tokens/{token}",         tokens::delete_of_colleague),
-        route(People, M::GET,    "/api/v1/users/{user}/assignments",            people::assignments),
-        route(People, M::POST,   "/api/v1/users/{user}/assignments",            people::assign),
-        route(People, M::DELETE, "/api/v1/users/{user}/assignments/{assignment}", people::unassign),
-        route(People, M::GET,    "/api/v1/audit",                               records::list),
     ]
-    .into_iter()
-    .chain(around_cases())
-    .chain(outbound())
-    .collect()
 }
 
 /// The part of the table about groups, workspaces, organisations, and who is around a case.

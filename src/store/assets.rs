@@ -107,7 +107,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`WriteError`]; [`Conflict::Stale`] where somebody else wrote it since `expected`.
+    /// [`WriteError`]; [`super::Conflict::Stale`] where somebody else wrote it since `expected`.
     pub async fn change_asset(
         &self,
         by: &By,

@@ -378,10 +378,8 @@ async fn approved<T: serde::Serialize>(
     now: Now,
 ) -> Result<(), WriteError> {
     let words = |value: &T| {
-        serde_json::to_value(value).map(|value| match value {
-            serde_json::Value::String(code) => code,
-            other => other.to_string(),
-        })
+        serde_json::to_value(value)
+            .map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned))
     };
     let unreadable = |fault: serde_json::Error| StoreError::Unreadable {
         table: "organisations",

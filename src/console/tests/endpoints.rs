@@ -77,6 +77,7 @@ const OPEN_TO_COLLEAGUES: &[(&str, &str)] = &[
     ("GET", "/api/v1/tenant"),
     ("GET", "/api/v1/tenant/settings"),
     ("GET", "/api/v1/cases"),
+    ("GET", "/api/v1/access-requests"),
     ("GET", "/api/v1/sessions"),
     ("GET", "/api/v1/assets"),
     ("GET", "/api/v1/customers"),
@@ -173,10 +174,17 @@ fn right(route: &Route) -> (&'static str, Value) {
         "name": "hmi", "kind": "ssc",
         "targets": [{ "name": "hmi", "host": "10.0.0.2", "port": 80 }],
     });
-    if let Some(known) = right_about_machines(route, &tunnel) {
-        return known;
-    }
-    match (route.method.as_str(), route.path) {
+    right_about_machines(route, &tunnel)
+        .or_else(|| right_about_cases(route))
+        .or_else(|| right_about_assets(route, &tunnel))
+        .or_else(|| right_around_cases(route))
+        .or_else(|| right_about_companies(route))
+        .unwrap_or(("wanda", Value::Null))
+}
+
+/// The same for coming in, and for cases.
+fn right_about_cases(route: &Route) -> Option<(&'static str, Value)> {
+    Some(match (route.method.as_str(), route.path) {
         ("POST", "/api/v1/login") => {
             ("wanda", json!({ "email": "wanda@op.example", "password": PASSWORD }))
         }
@@ -205,10 +213,17 @@ fn right(route: &Route) -> (&'static str, Value) {
         }
         ("POST", "/api/v1/cases/{case}/explain") => ("stan", json!({ "tunnel": "plc" })),
         ("GET" | "DELETE", path) if path.starts_with("/api/v1/sessions") => ("stan", Value::Null),
+        (_, _) => return None,
+    })
+}
+
+/// The same for assets, devices and people.
+fn right_about_assets(route: &Route, tunnel: &Value) -> Option<(&'static str, Value)> {
+    Some(match (route.method.as_str(), route.path) {
         ("POST", "/api/v1/assets") => ("wanda", json!({ "name": "Mixer", "serial": "M-1" })),
         ("PUT", "/api/v1/assets/{asset}/device") => ("wanda", json!({ "device": null })),
         ("POST", "/api/v1/assets/{asset}/tunnels")
-        | ("PUT", "/api/v1/assets/{asset}/tunnels/{tunnel}") => ("wanda", tunnel),
+        | ("PUT", "/api/v1/assets/{asset}/tunnels/{tunnel}") => ("wanda", tunnel.clone()),
         ("POST", "/api/v1/devices") => ("wanda", json!({ "name": "Edge 8" })),
         ("POST", "/api/v1/users") => (
             "tina",
@@ -218,6 +233,13 @@ fn right(route: &Route) -> (&'static str, Value) {
         ("POST", "/api/v1/users/{user}/assignments") => {
             ("tina", json!({ "role": "workshop_manager" }))
         }
+        (_, _) => return None,
+    })
+}
+
+/// The same for groups, workspaces and organisations.
+fn right_around_cases(route: &Route) -> Option<(&'static str, Value)> {
+    Some(match (route.method.as_str(), route.path) {
         ("PUT", "/api/v1/cases/{case}/group") => ("milo", json!({ "group": "desk" })),
         ("PUT", "/api/v1/cases/{case}/efforts/{session}") => ("stan", json!({ "counts": true })),
         ("PUT", "/api/v1/cases/{case}/participants/{user}") => {
@@ -246,6 +268,13 @@ fn right(route: &Route) -> (&'static str, Value) {
         ("PUT", "/api/v1/organisations/{organisation}/members/{user}") => {
             ("wanda", json!({ "sees": "organisation" }))
         }
+        (_, _) => return None,
+    })
+}
+
+/// The same for what a company arranges within itself and with others.
+fn right_about_companies(route: &Route) -> Option<(&'static str, Value)> {
+    Some(match (route.method.as_str(), route.path) {
         ("POST", "/api/v1/webhooks") => {
             ("tina", json!({ "url": "https://tickets.example/in", "kinds": ["case.created"] }))
         }
@@ -286,8 +315,8 @@ fn right(route: &Route) -> (&'static str, Value) {
         (_, path) if path.starts_with("/api/v1/roles") => ("tina", Value::Null),
         (_, path) if path.starts_with("/api/v1/invitations") => ("tina", Value::Null),
         (_, path) if path.starts_with("/api/v1/users") => ("tina", Value::Null),
-        (_, _) => ("wanda", Value::Null),
-    }
+        (_, _) => return None,
+    })
 }
 
 /// The path with ids of the operator's company.

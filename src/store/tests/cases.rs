@@ -215,7 +215,8 @@ async fn an_external_id_names_one_case_of_a_company() {
 #[tokio::test]
 async fn who_has_seen_an_older_revision_is_told_both() {
     let desk = Desk::new().await;
-    let seen = Some(desk.sheet("CASE-1").await.revision);
+    let expected = desk.sheet("CASE-1").await.revision;
+    let seen = Some(expected);
     desk.switch("milo", "CASE-1", true).await.unwrap();
     let stands = desk.sheet("CASE-1").await.revision;
     assert_eq!(stands, desk.store.revision().await.unwrap());
@@ -223,7 +224,7 @@ async fn who_has_seen_an_older_revision_is_told_both() {
     let state = CaseChange::State(State::InProgress);
     let now = Now::read();
     let late = desk.store.change_case(&by("stella"), &id("CASE-1"), &state, seen, now).await;
-    assert_eq!(conflict(late), Conflict::Stale { expected: seen.unwrap(), found: stands });
+    assert_eq!(conflict(late), Conflict::Stale { expected, found: stands });
     let off = SwitchAsk { on: false, until: None, reason: None };
     let late = desk.store.switch_case_if(&by("wanda"), &id("CASE-1"), &off, seen, now).await;
     assert!(matches!(conflict(late), Conflict::Stale { .. }));
