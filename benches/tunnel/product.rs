@@ -161,7 +161,7 @@ impl<'a> World<'a> {
     }
 
     fn case(&self) -> Result<()> {
-        let line = "case create --type operator_internal --asset press-7 --title bench";
+        let line = "case create --type operator_internal --asset press-7 --severity degraded --title bench";
         let case = must(self.caseway("mia").args(line.split(' ')))?;
         if case.trim() != CASE {
             bail!("the first case is {case}");
