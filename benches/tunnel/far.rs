@@ -13,7 +13,6 @@ use crate::{
     load,
     product::{Site, World},
     say, server,
-    way::{QUIC, TCP},
     yard::Yard,
 };
 
@@ -29,9 +28,9 @@ pub(crate) fn run(yard: &Yard) -> Result<()> {
     let site = Site { gateway: GATEWAY_SIDE, device: Some(line.device.clone()) };
     let server = server::start_at(yard, DEVICE_SIDE, site.device.as_deref())?;
     let mut ways = vec![("bare", server.at)];
-    for (label, key, carrier) in [(TCP, "tcp", "tcp"), (QUIC, "quic", "quic")] {
-        let world = World::start(yard, &site, server, label.name, carrier)?;
-        ways.push((key, world.open("technician")?.1));
+    for (name, carrier) in [("far tcp", "tcp"), ("far quic", "quic")] {
+        let world = World::start(yard, &site, server, name, carrier)?;
+        ways.push((carrier, world.open("technician")?.1));
     }
     let mut rows = Vec::new();
     for bulk in [Bulk::Down, Bulk::Up] {
