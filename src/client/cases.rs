@@ -105,6 +105,7 @@ impl Here {
     }
 
     async fn create_case(&self, create: CreateCase) -> Result<(), Failure> {
+        let about = create.about;
         let mut body = Map::new();
         let mut put = |key: &str, value: Option<String>| {
             body.extend(value.map(|value| (key.to_owned(), json!(value))));
@@ -113,11 +114,11 @@ impl Here {
         put("asset", create.asset.map(String::from));
         put("machine", create.machine.map(String::from));
         put("title", Some(create.title));
-        put("severity", create.severity.map(|severity| severity.code().to_owned()));
-        put("description", create.description);
-        put("priority", create.priority.and_then(|priority| priority.code()).map(str::to_owned));
-        put("external_id", create.external_id);
-        body.extend(contact(create.phone, create.email));
+        put("severity", about.severity.map(|severity| severity.code().to_owned()));
+        put("description", about.description);
+        put("priority", about.priority.and_then(|priority| priority.code()).map(str::to_owned));
+        put("external_id", about.external_id);
+        body.extend(contact(about.phone, about.email));
         let item: Value = self.api()?.post("/cases", &body).await?;
         self.terminal.value(&item);
         let id = item.get("id").and_then(Value::as_str).unwrap_or("-");
@@ -126,16 +127,17 @@ impl Here {
     }
 
     async fn edit_case(&self, edit: EditCase) -> Result<(), Failure> {
+        let about = edit.about;
         let mut body = Map::new();
         let mut put = |key: &str, value: Option<Value>| {
             body.extend(value.map(|value| (key.to_owned(), value)));
         };
         put("title", edit.title.map(Value::from));
-        put("description", edit.description.map(Value::from));
-        put("severity", edit.severity.map(|severity| json!(severity.code())));
-        put("priority", edit.priority.map(|priority| json!(priority.code())));
-        put("external_id", edit.external_id.map(or_null));
-        body.extend(contact(edit.phone, edit.email));
+        put("description", about.description.map(Value::from));
+        put("severity", about.severity.map(|severity| json!(severity.code())));
+        put("priority", about.priority.map(|priority| json!(priority.code())));
+        put("external_id", about.external_id.map(or_null));
+        body.extend(contact(about.phone, about.email));
         if body.is_empty() {
             let what = "nothing to change; name a field, such as --title";
             return Err(Failure::new(Exit::Usage, what));

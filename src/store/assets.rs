@@ -5,7 +5,7 @@ use sqlx::SqliteConnection;
 
 use super::{
     By, Listed, Object, Page, Store, StoreError, Subject, WriteError, Written,
-    act::{Allowed, Ask},
+    act::Allowed,
     facilities,
     machines::{asset_in, machines_on},
     records,
@@ -116,7 +116,7 @@ impl Store {
         change: &AssetChange,
         now: Now,
     ) -> Result<Written<AssetEntry>, WriteError> {
-        let mut allowed = self.editing_asset(by, asset, now).await?;
+        let mut allowed = self.on_asset(by, asset, Action::EditAsset(asset.clone()), now).await?;
         let Some(old) = entry_of(allowed.rows(), asset).await? else {
             return Err(allowed.not_found().await);
         };
@@ -152,7 +152,7 @@ impl Store {
         active: bool,
         now: Now,
     ) -> Result<Written<AssetEntry>, WriteError> {
-        let mut allowed = self.editing_asset(by, asset, now).await?;
+        let mut allowed = self.on_asset(by, asset, Action::EditAsset(asset.clone()), now).await?;
         let Some(old) = entry_of(allowed.rows(), asset).await? else {
             return Err(allowed.not_found().await);
         };
@@ -194,18 +194,6 @@ impl Store {
         let own = facts.tenant.as_ref().map(|tenant| &tenant.id);
         let by = own.filter(|own| Some(*own) != operator);
         records::of_asset(&mut reading, asset, CHANGES, by, page).await.map(Some)
-    }
-
-    async fn editing_asset(
-        &self,
-        by: &By,
-        asset: &AssetId,
-        now: Now,
-    ) -> Result<Allowed, WriteError> {
-        let subject = Subject::asset(by.person.clone(), asset.clone());
-        let object = Some(format!("asset/{asset}"));
-        let ask = Ask { by, subject, refused: Event::Refused, object, now };
-        self.judged(ask, |_| Action::EditAsset(asset.clone())).await
     }
 }
 

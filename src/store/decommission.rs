@@ -19,8 +19,8 @@
 use sqlx::SqliteConnection;
 
 use super::{
-    By, Object, Store, StoreError, Subject, WriteError, Written,
-    act::{Allowed, Ask},
+    By, Object, Store, StoreError, WriteError, Written,
+    act::Allowed,
     devices::{device_of, is_multi, put, write_device},
     rows::Cells,
 };
@@ -74,7 +74,8 @@ impl Store {
         asset: &AssetId,
         now: Now,
     ) -> Result<Written<Resetting>, WriteError> {
-        let mut allowed = self.decommissioning(by, asset, now).await?;
+        let mut allowed =
+            self.on_asset(by, asset, Action::Decommission(asset.clone()), now).await?;
         let paired = allowed.facts.asset.as_ref().and_then(|asset| asset.device.clone());
         let Some(device) = paired else { return Err(allowed.not_found().await) };
         let begun = is_open(allowed.rows(), &device).await?;
@@ -109,7 +110,8 @@ impl Store {
         now: Now,
     ) -> Result<Written<Decommission>, WriteError> {
         let Resetting { by, begun } = resetting;
-        let mut allowed = self.decommissioning(by, &begun.asset, now).await?;
+        let mut allowed =
+            self.on_asset(by, &begun.asset, Action::Decommission(begun.asset.clone()), now).await?;
         let sessions = live(allowed.rows(), &begun.device).await?;
         let so_far = Decommission { sessions, ..begun.clone() };
         let there = is_open(allowed.rows(), &begun.device).await?;
@@ -128,18 +130,6 @@ impl Store {
         .await?;
         told(&mut allowed, &begun.asset, &begun.device, Event::DeviceDecommissioned);
         Ok(allowed.written(Decommission { state: DeviceState::Unpaired, ..so_far }).await?)
-    }
-
-    async fn decommissioning(
-        &self,
-        by: &By,
-        asset: &AssetId,
-        now: Now,
-    ) -> Result<Allowed, WriteError> {
-        let subject = Subject::asset(by.person.clone(), asset.clone());
-        let object = Some(format!("asset/{asset}"));
-        let ask = Ask { by, subject, refused: Event::Refused, object, now };
-        self.judged(ask, |_| Action::Decommission(asset.clone())).await
     }
 }
 

@@ -210,10 +210,8 @@ impl Store {
         device: Option<&DeviceId>,
         now: Now,
     ) -> Result<Written<Asset>, WriteError> {
-        let subject = Subject::asset(by.person.clone(), asset.clone());
-        let object = Some(format!("asset/{asset}"));
-        let ask = Ask { by, subject, refused: Event::Refused, object, now };
-        let mut allowed = self.judged(ask, |_| Action::PairDevice(asset.clone())).await?;
+        let action = Action::PairDevice(asset.clone());
+        let mut allowed = self.on_asset(by, asset, action, now).await?;
         let Some(mut asset) = allowed.facts.asset.clone() else {
             return Err(allowed.not_found().await);
         };

@@ -4,7 +4,7 @@ use sqlx::SqliteConnection;
 
 use super::{
     By, Conflict, Object, Store, StoreError, Subject, SwitchAsk, Switched, WriteError, Written,
-    act::Ask,
+    act::{Allowed, Ask},
     assets,
     cases::{switch_told, turned, wanted},
     facilities,
@@ -173,6 +173,22 @@ impl Store {
             committed_at: done.committed_at,
             switch: done.value,
         })
+    }
+}
+
+impl Store {
+    /// Lets `by` act on an asset.
+    pub(super) async fn on_asset(
+        &self,
+        by: &By,
+        asset: &AssetId,
+        action: Action,
+        now: Now,
+    ) -> Result<Allowed, WriteError> {
+        let subject = Subject::asset(by.person.clone(), asset.clone());
+        let object = Some(format!("asset/{asset}"));
+        let ask = Ask { by, subject, refused: Event::Refused, object, now };
+        self.judged(ask, |_| action).await
     }
 }
 

@@ -220,7 +220,29 @@ pub struct CreateCase {
     /// What is wrong, in a few words
     #[arg(long)]
     pub title: String,
-    /// How hard production is hit; the machine's operator must say
+    #[command(flatten)]
+    pub about: CaseWords,
+}
+
+/// New values; what is left out stays, and an empty text takes the value away.
+#[derive(Debug, Args)]
+pub struct EditCase {
+    /// The case, such as CASE-7
+    pub case: CaseId,
+    /// What is wrong, in a few words
+    #[arg(long, value_name = "TEXT")]
+    pub title: Option<String>,
+    #[command(flatten)]
+    pub about: CaseWords,
+    /// Only if it still stands at this revision, as `case show` says
+    #[arg(long, value_name = "NUMBER")]
+    pub if_revision: Option<u64>,
+}
+
+/// What is said of a case beside its title.
+#[derive(Debug, Args)]
+pub struct CaseWords {
+    /// How hard production is hit; of a new case the machine's operator must say it
     #[arg(long)]
     pub severity: Option<CaseSeverity>,
     /// What is wrong, at length
@@ -229,7 +251,7 @@ pub struct CreateCase {
     /// Whom to call
     #[arg(long, value_name = "NUMBER")]
     pub phone: Option<String>,
-    /// Whom to write to; your own address where none is given, nobody where it is empty
+    /// Whom to write to; of a new case you, where none is given, and nobody where it is empty
     #[arg(long, value_name = "ADDRESS")]
     pub email: Option<String>,
     /// How soon the provider looks at it
@@ -238,30 +260,6 @@ pub struct CreateCase {
     /// Its number in an outside ticket system
     #[arg(long, value_name = "ID")]
     pub external_id: Option<String>,
-}
-
-/// New values; what is left out stays, and an empty text takes the value away.
-#[derive(Debug, Args)]
-pub struct EditCase {
-    /// The case, such as CASE-7
-    pub case: CaseId,
-    #[arg(long, value_name = "TEXT")]
-    pub title: Option<String>,
-    #[arg(long, value_name = "TEXT")]
-    pub description: Option<String>,
-    #[arg(long)]
-    pub severity: Option<CaseSeverity>,
-    #[arg(long, value_name = "NUMBER")]
-    pub phone: Option<String>,
-    #[arg(long, value_name = "ADDRESS")]
-    pub email: Option<String>,
-    #[arg(long)]
-    pub priority: Option<CasePriority>,
-    #[arg(long, value_name = "ID")]
-    pub external_id: Option<String>,
-    /// Only if it still stands at this revision, as `case show` says
-    #[arg(long, value_name = "NUMBER")]
-    pub if_revision: Option<u64>,
 }
 
 /// A request for remote access.
