@@ -246,7 +246,10 @@ fn switch_off(request: &Request, standing: &Standing<'_>, facts: &Facts) -> Word
     } else {
         let operator = facts.operator.as_ref().unwrap_or(standing.tenant);
         let who = one_of(&working(permission, operator));
-        format!("ask the operator ({who}) to turn remote access on for {name}")
+        let asking = case_of(standing)
+            .filter(|_| standing.covered.contains(Permission::RequestAccess))
+            .map_or_else(String::new, |case| format!(": caseway case request {}", case.id));
+        format!("ask the operator ({who}) to turn remote access on for {name}{asking}")
     };
     Words::new(format!("remote access is on for {name}{}", lapse(switch, request.at)), remedy)
 }

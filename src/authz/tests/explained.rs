@@ -58,7 +58,7 @@ fn what_fails_is_told_with_who_can_help() {
     ok   role           your roles let you use tunnels as the provider in this case
     ok   scope          the scope of that role covers CASE-1
     FAIL switch_off     remote access is on for CASE-1
-           > ask the operator (Machine Operator, Workshop Manager, Internal Service Cases or Maintenance Engineer) to turn remote access on for CASE-1
+           > ask the operator (Machine Operator, Workshop Manager, Internal Service Cases or Maintenance Engineer) to turn remote access on for CASE-1: caseway case request CASE-1
     ok   config         tunnel plc leads to Press 7 and is enabled
     ok   mode           tunnel plc may be used with the tunnel client
     ok   no_edge        an edge device is paired with Press 7
