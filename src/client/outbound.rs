@@ -95,7 +95,7 @@ impl Here {
         let done: ImportRow = typed(item)?;
         if !done.faults.is_empty() {
             self.terminal.data(faults_table(&done.faults));
-            let what = format!("{}: {} faults", file.display(), done.faults.len());
+            let what = format!("{}: faults found: {}", file.display(), done.faults.len());
             return Err(Failure::new(Exit::Usage, what).hint("mend them, then try again"));
         }
         let mut lines = Table::new(["LINE", "KEY", "OUTCOME"], "no lines");

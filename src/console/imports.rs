@@ -82,7 +82,7 @@ impl ImportView {
         let wrong = faults.len();
         faults.truncate(FAULTS_MAX);
         if !dry_run && wrong > 0 {
-            let detail = format!("nothing was imported: {wrong} faults, which are listed");
+            let detail = format!("nothing was imported; faults found, and listed: {wrong}");
             return Err(Problem::invalid(detail).listing(faults));
         }
         let count =
