@@ -11,6 +11,7 @@ use super::{
         escaped, hint, typed,
     },
     cli::{CaseCommand, CaseFilter, CreateCase, EditCase, OnOff, SwitchChange},
+    groups::resolve,
     show::{Clock, OneLine, Table},
 };
 use crate::{
@@ -119,7 +120,12 @@ impl Here {
         put("priority", about.priority.and_then(|priority| priority.code()).map(str::to_owned));
         put("external_id", about.external_id);
         body.extend(contact(about.phone, about.email));
-        let item: Value = self.api()?.post("/cases", &body).await?;
+        let api = self.api()?;
+        if let Some(organisation) = create.organisation {
+            let id = resolve(&api, "/organisations", &organisation).await?;
+            body.insert("organisation".to_owned(), json!(id));
+        }
+        let item: Value = api.post("/cases", &body).await?;
         self.terminal.value(&item);
         let id = item.get("id").and_then(Value::as_str).unwrap_or("-");
         self.terminal.data(OneLine(id));

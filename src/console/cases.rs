@@ -15,7 +15,7 @@ use super::{
 use crate::{
     cases::{CaseType, Contact, Details, Priority, Severity, State as CaseState},
     clock::Now,
-    ids::{AssetId, CaseId, MachineId, PersonId},
+    ids::{AssetId, CaseId, MachineId, OrganisationId, PersonId},
     store::{About, CaseChange, CaseFilter, Edit, NewCase},
 };
 
@@ -76,6 +76,8 @@ pub(super) struct Ask {
     contact: ContactBody,
     priority: Option<Priority>,
     external_id: Option<String>,
+    /// For which of the caller's organisations; who belongs to several must say.
+    organisation: Option<OrganisationId>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -111,7 +113,7 @@ pub(super) async fn create(
         external_id: line("external_id", Some(ask.external_id))?.flatten(),
     };
     let (case_type, title) = (ask.case_type, text("title", &ask.title)?);
-    let new = NewCase { case_type, about, title, details };
+    let new = NewCase { case_type, about, title, details, organisation: ask.organisation };
     let written = desk.store.create_case(&caller.by, &new, Now::read()).await?;
     Ok((StatusCode::CREATED, Tagged::show(&desk, &written.value.id).await?))
 }

@@ -20,7 +20,7 @@ pub(super) use visible::Visible;
 use super::{
     By, Conflict, Object, Store, StoreError, Subject, WriteError, Written,
     act::{Allowed, Ask},
-    machines,
+    machines, organisations,
     rows::{Cells, code},
 };
 use crate::{
@@ -28,7 +28,7 @@ use crate::{
     authz::{Action, Facts},
     cases::{Case, CaseType, Details, Kind, State, Switch},
     clock::Now,
-    ids::{AssetId, CaseId, MachineId, PersonId, Revision},
+    ids::{AssetId, CaseId, MachineId, OrganisationId, PersonId, Revision},
     machines::Link,
     tenancy::Side,
 };
@@ -40,6 +40,8 @@ pub struct NewCase {
     pub about: About,
     pub title: String,
     pub details: Details,
+    /// For which of the author's organisations; who belongs to several must say (domain.md G3-7).
+    pub organisation: Option<OrganisationId>,
 }
 
 /// What a case is about: an asset, or a provider's customer machine. A provider names a shared case's
@@ -88,6 +90,11 @@ impl Store {
         };
         insert_case(allowed.rows(), number, &case).await?;
         change::first_details(&mut allowed, &case, &new.details).await?;
+        let Some(tenant) = allowed.tenant().cloned() else {
+            return Err(allowed.not_found().await);
+        };
+        let (rows, said) = (allowed.rows(), new.organisation.as_ref());
+        organisations::raise(rows, &by.person, &tenant, &case.id, said).await?;
         told(&mut allowed, &case, Event::CaseCreated, None, Some(code(&new.case_type)));
         Ok(allowed.written(case).await?)
     }

@@ -222,6 +222,9 @@ pub struct CreateCase {
     pub title: String,
     #[command(flatten)]
     pub about: CaseWords,
+    /// For which of your organisations, by name or id; who belongs to several must say
+    #[arg(long, value_name = "ORGANISATION")]
+    pub organisation: Option<String>,
 }
 
 /// New values; what is left out stays, and an empty text takes the value away.

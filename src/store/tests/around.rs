@@ -1,9 +1,12 @@
 //! Case roles, workspaces, organisations as rows: what they open, to whom, and what stays
 //! (domain.md G.2, G.3).
 
+use sqlx::Row as _;
+
 use super::*;
 use crate::{
     authz::{Action, Decision, Request, decide},
+    cases::{CaseType, Details, Severity},
     ids::{CaseId, OrganisationId, PersonId, WorkspaceId},
     visibility::{Domain, OrgSetting, PersonSetting},
     workspaces::{AdminRight, CaseRight, CaseRights, UserType},
@@ -294,6 +297,44 @@ async fn g3_6_a_wider_option_waits_for_the_agreement_and_goes_with_it() {
     desk.set("wanda", &other, OrganisationChange::Agreed(false)).await.unwrap();
     let found = desk.store.organisations(&id("op")).await.unwrap();
     assert!(!found[0].wide && !found[0].agreed);
+}
+
+#[tokio::test]
+async fn g3_7_who_belongs_to_several_organisations_says_for_which_a_case_is() {
+    let desk = Desk::new().await;
+    let o = desk.organisation("O", &["op.example"], false).await;
+    let p = desk.organisation("P", &["op.example"], false).await;
+    let foreign = desk.organisation("Q", &["q.com"], false).await;
+    // Who was there before an organisation does not belong to it (G3-5).
+    let ann = desk.person("ann@op.example").await;
+    let role = Role::MachineOperator;
+    desk.store
+        .add_assignment(&by("tessa"), &id(&ann), role, &Scope::Whole, Now::read())
+        .await
+        .unwrap();
+    let raise = async |said: Option<&OrganisationId>| {
+        let new = NewCase {
+            case_type: CaseType::Shared,
+            about: About::Asset(id("press-7")),
+            title: "It squeaks".into(),
+            details: Details { severity: Some(Severity::Degraded), ..Details::default() },
+            organisation: said.cloned(),
+        };
+        desk.store.create_case(&by(&ann), &new, Now::read()).await
+    };
+    for (said, expected) in [(None, "several"), (Some(&foreign), "belong to it")] {
+        let refused = raise(said).await.unwrap_err().to_string();
+        assert!(refused.contains(expected), "{refused}");
+    }
+    let raised = raise(Some(&p)).await.unwrap().value;
+    let rows = sqlx::query("SELECT organisation FROM case_organisations WHERE case_id = $1")
+        .bind(raised.id.as_str())
+        .fetch_all(desk.store.readers().unwrap())
+        .await
+        .unwrap();
+    let [row] = rows.as_slice() else { panic!("{} rows", rows.len()) };
+    assert_eq!(row.get::<String, _>("organisation"), p.as_str());
+    assert_ne!(o, p);
 }
 
 #[tokio::test]

@@ -15,7 +15,7 @@ fn id<T: FromStr<Err: std::fmt::Debug>>(text: &str) -> T {
 
 fn new(case_type: CaseType, about: About) -> NewCase {
     let details = Details { severity: Some(Severity::Stopped), ..Details::default() };
-    NewCase { case_type, about, title: "It squeaks".into(), details }
+    NewCase { case_type, about, title: "It squeaks".into(), details, organisation: None }
 }
 
 fn press() -> About {

@@ -26,7 +26,8 @@ async fn written(desk: &Desk) -> Vec<String> {
 async fn create(desk: &Desk, who: &str, case_type: CaseType) {
     let about = About::Asset("press-7".parse().unwrap());
     let details = Details { severity: Some(Severity::Stopped), ..Details::default() };
-    let new = NewCase { case_type, about, title: "Hydraulics leak".into(), details };
+    let new =
+        NewCase { case_type, about, title: "Hydraulics leak".into(), details, organisation: None };
     desk.store.create_case(&by(who), &new, Now::read()).await.unwrap();
 }
 

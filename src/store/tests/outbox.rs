@@ -22,7 +22,13 @@ async fn create(desk: &Desk, who: &str, case_type: CaseType) -> CaseId {
         CaseType::ProviderInternal => About::Machine("machine-7".parse().unwrap()),
     };
     let details = Details { severity: Some(Severity::Stopped), ..Details::default() };
-    let new = NewCase { case_type, about, title: format!("{case_type:?} case"), details };
+    let new = NewCase {
+        case_type,
+        about,
+        title: format!("{case_type:?} case"),
+        details,
+        organisation: None,
+    };
     desk.store.create_case(&by(who), &new, Now::read()).await.unwrap().value.id
 }
 

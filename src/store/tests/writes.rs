@@ -90,6 +90,7 @@ async fn cases_are_numbered_on_and_read_by_those_who_may() {
         about: About::Asset(id("mixer-2")),
         title: " 100% wear_out ".into(),
         details: Details { severity: Some(Severity::Degraded), ..Details::default() },
+        organisation: None,
     };
     let made = desk.store.create_case(&by("emil"), &new, Now::read()).await.unwrap().value;
     assert_eq!((made.id.as_str(), made.title.as_str()), ("CASE-4", "100% wear_out"));
@@ -160,6 +161,53 @@ async fn the_last_tenant_admin_stays() {
     let disabled = desk.store.set_person_active(&by("milo"), &milo, false, now).await;
     assert!(matches!(disabled, Err(WriteError::Conflict(_))));
     assert_eq!(desk.store.assignments(&milo).await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn of_two_admins_who_take_the_role_from_each_other_at_once_one_stays() {
+    for round in 0..20 {
+        let desk = Desk::new().await;
+        let now = Now::read();
+        let (store, milo) = (&desk.store, id("milo"));
+        let role = Role::TenantAdmin;
+        let given = store.add_assignment(&by("tessa"), &milo, role, &Scope::Whole, now).await;
+        let given = given.unwrap().value.id;
+        let (tessa, other) = (by("tessa"), by("milo"));
+        let first = id("tessa-role");
+        let (one, two) = tokio::join!(
+            store.remove_assignment(&tessa, &given, now),
+            store.remove_assignment(&other, &first, now),
+        );
+        assert!(one.is_ok() != two.is_ok(), "round {round}: {one:?} {two:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_company_loses_its_roles_lose_at_once_and_the_record_says_so() {
+    let desk = Desk::new().await;
+    let (store, now) = (&desk.store, Now::read());
+    let set = async |roles: &[TenantRole]| {
+        let roles = roles.iter().copied().collect();
+        store.set_tenant_roles(&id("op"), &roles, &gateway(), now).await
+    };
+    let alone = set(&[TenantRole::OperatorInternalService]).await;
+    assert!(matches!(alone, Err(WriteError::Conflict(Conflict::Invalid(_)))));
+    let nowhere = store.set_tenant_roles(&id("nowhere"), &BTreeSet::new(), &gateway(), now).await;
+    assert!(matches!(nowhere, Err(WriteError::Conflict(Conflict::Invalid(_)))));
+
+    set(&[TenantRole::Operator]).await.unwrap();
+    assert_eq!(desk.last_record().await.new.as_deref(), Some("basic operator"));
+    let new = NewCase {
+        case_type: CaseType::OperatorInternal,
+        about: About::Asset(id("press-7")),
+        title: "It squeaks".into(),
+        details: Details { severity: Some(Severity::Degraded), ..Details::default() },
+        organisation: None,
+    };
+    // B.5: the engineer's role is inert; what there is stays readable to the Machine Operator.
+    assert_ne!(refusal(store.create_case(&by("emil"), &new, now).await), "");
+    assert!(store.case(&id("milo"), &id("CASE-2"), now).await.unwrap().is_some());
+    assert!(store.case(&id("emil"), &id("CASE-2"), now).await.unwrap().is_none());
 }
 
 #[tokio::test]
