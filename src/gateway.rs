@@ -19,6 +19,7 @@ mod init;
 mod options;
 mod outbox;
 mod start;
+mod tenants;
 #[cfg(test)]
 mod tests;
 
@@ -26,8 +27,12 @@ pub use files::FileError;
 pub use init::{Init, InitError, Made, found, init, tenant_role};
 pub use options::{Options, PORT_DEFAULT};
 pub use start::{CLOSE_MAX, Running, StartError, start};
+pub use tenants::{set_tenant_roles, tenants};
 
-pub use crate::tenancy::TenantRole;
+pub use crate::{
+    ids::TenantId,
+    tenancy::{Tenant, TenantRole},
+};
 
 use std::path::Path;
 

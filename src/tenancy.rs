@@ -30,6 +30,19 @@ pub enum TenantRole {
     ServiceProvider,
 }
 
+impl TenantRole {
+    /// The role as programs call it, and as it is typed.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Basic => "basic",
+            Self::Operator => "operator",
+            Self::OperatorInternalService => "operator_internal_service",
+            Self::ServiceProvider => "service_provider",
+        }
+    }
+}
+
 /// A role of a person (domain.md C.2, columns).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -16,6 +16,8 @@ mod mail;
 mod out;
 #[path = "caseway-gateway/run.rs"]
 mod run;
+#[path = "caseway-gateway/tenant.rs"]
+mod tenant;
 
 use std::process::ExitCode;
 
@@ -56,6 +58,7 @@ async fn act(command: Command, out: &Out) -> Result<(), Failure> {
         Command::Audit { command: AuditCommand::Verify { config, file } } => {
             audit::verify(config, file, out).await
         }
+        Command::Tenant { command } => tenant::tenant(command, out).await,
         Command::Mail { command: MailCommand::Test { config, to } } => {
             mail::test(&config, &to, out).await
         }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use crate::{demo::Demo, init::Init};
+use crate::{demo::Demo, init::Init, tenant::TenantCommand};
 
 /// Secure remote access to machines, case by case: the gateway.
 #[derive(Debug, Parser)]
@@ -46,6 +46,11 @@ pub(crate) enum Command {
     Audit {
         #[command(subcommand)]
         command: AuditCommand,
+    },
+    /// The companies on this gateway, and what each may be; the gateway must not run.
+    Tenant {
+        #[command(subcommand)]
+        command: TenantCommand,
     },
     /// Look at how mail is sent.
     Mail {
