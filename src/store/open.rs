@@ -36,6 +36,7 @@ const STEPS: &[&str] = &[
     include_str!("schema/04_machines.sql"),
     include_str!("schema/05_groups.sql"),
     include_str!("schema/06_sync.sql"),
+    include_str!("schema/07_lists.sql"),
 ];
 
 /// What the store lets in.

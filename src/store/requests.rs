@@ -12,7 +12,7 @@
 
 use std::time::Duration;
 
-use sqlx::{QueryBuilder, SqliteConnection};
+use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
 use super::{
     By, Conflict, Listed, Page, Store, StoreError, Subject, SwitchAsk, Switched, WriteError,
@@ -230,9 +230,11 @@ impl Store {
             sql.push(" AND r.case_id = ").push_bind(case.to_string());
         } else {
             sql.push(" AND c.number IN (");
-            visible.push(&mut sql, |sql| {
-                sql.push(" AND c.id IN (SELECT case_id FROM access_requests)");
-            });
+            let asked = "c.id IN (SELECT case_id FROM access_requests) AND ";
+            let narrow = |sql: &mut QueryBuilder<Sqlite>| {
+                sql.push(asked);
+            };
+            visible.push(&mut sql, narrow, |_| {});
             sql.push(")");
         }
         if filter.open {

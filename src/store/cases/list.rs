@@ -93,9 +93,11 @@ impl Store {
         let rows = i64::try_from(page.size()).unwrap_or(1).saturating_add(1);
         let mut sql = QueryBuilder::new(SHEETS);
         sql.push("JOIN (");
-        visible.push(&mut sql, |sql| {
-            sql.push(" AND c.number < ").push_bind(before);
+        let narrow = |sql: &mut QueryBuilder<Sqlite>| {
+            sql.push("c.number < ").push_bind(before).push(" AND ");
             filter.push(sql, now.wall);
+        };
+        visible.push(&mut sql, narrow, |sql| {
             sql.push(" ORDER BY c.number DESC LIMIT ").push_bind(rows);
         });
         sql.push(") v ON v.number = c.number ORDER BY c.number DESC LIMIT ").push_bind(rows);
@@ -113,40 +115,41 @@ impl Store {
 }
 
 impl CaseFilter {
+    /// Each condition ends with ` AND `.
     fn push(&self, sql: &mut QueryBuilder<Sqlite>, now: Wall) {
         if let Some(one) = self.case_type {
-            sql.push(" AND c.type = ").push_bind(code(&one));
+            sql.push("c.type = ").push_bind(code(&one)).push(" AND ");
         }
         if let Some(one) = self.state {
-            sql.push(" AND c.state = ").push_bind(code(&one));
+            sql.push("c.state = ").push_bind(code(&one)).push(" AND ");
         }
         match self.open {
-            Some(true) => sql.push(" AND c.state <> 'closed'"),
-            Some(false) => sql.push(" AND c.state = 'closed'"),
+            Some(true) => sql.push("c.state <> 'closed' AND "),
+            Some(false) => sql.push("c.state = 'closed' AND "),
             None => sql,
         };
         if let Some(one) = &self.asset {
-            sql.push(" AND c.asset = ").push_bind(one.to_string());
+            sql.push("c.asset = ").push_bind(one.to_string()).push(" AND ");
         }
         if let Some(one) = &self.assignee {
-            sql.push(" AND c.assignee = ").push_bind(one.to_string());
+            sql.push("c.assignee = ").push_bind(one.to_string()).push(" AND ");
         }
         if let Some(one) = self.severity {
-            sql.push(" AND c.severity = ").push_bind(code(&one));
+            sql.push("c.severity = ").push_bind(code(&one)).push(" AND ");
         }
         if let Some(on) = self.switch_on {
-            sql.push(if on { " AND " } else { " AND NOT " });
+            sql.push(if on { "" } else { "NOT " });
             sql.push("(COALESCE(c.switch_on, 0) = 1 AND COALESCE(c.switch_until, ");
-            sql.push_bind(i64::MAX).push(") > ").push_bind(now.0).push(")");
+            sql.push_bind(i64::MAX).push(") > ").push_bind(now.0).push(") AND ");
         }
         if let Some(one) = &self.external_id {
-            sql.push(" AND c.external_id = ").push_bind(one.clone());
+            sql.push("c.external_id = ").push_bind(one.clone()).push(" AND ");
         }
         if let Some(text) = &self.text {
             let pattern = contains(&text.to_lowercase());
-            sql.push(" AND (LOWER(c.title) LIKE ").push_bind(pattern.clone());
+            sql.push("(LOWER(c.title) LIKE ").push_bind(pattern.clone());
             sql.push(" ESCAPE '!' OR LOWER(c.id) LIKE ").push_bind(pattern);
-            sql.push(" ESCAPE '!')");
+            sql.push(" ESCAPE '!') AND ");
         }
     }
 }

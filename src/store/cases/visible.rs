@@ -68,12 +68,15 @@ impl Visible {
         Ok((!sides.is_empty()).then_some(Self { tenant, sides, widening }))
     }
 
-    /// Begins a statement's `FROM`: the numbers of visible cases as `v (number)`. `narrow` adds to
-    /// each branch, whose case is `c`, beginning with ` AND` or ` ORDER BY`.
+    /// Begins a statement's `FROM`: the numbers of visible cases as `v (number)`. To each branch,
+    /// whose case is `c`, `narrow` adds conditions, each ending with ` AND `, and `end` what follows
+    /// all of them. What narrows stands first: SQLite asks in this order, and whether a machine is
+    /// linked is a question to other tables.
     pub(in crate::store) fn push(
         &self,
         sql: &mut QueryBuilder<Sqlite>,
         narrow: impl Fn(&mut QueryBuilder<Sqlite>),
+        end: impl Fn(&mut QueryBuilder<Sqlite>),
     ) {
         for (n, (side, area)) in self.sides.iter().enumerate() {
             // One case is seen from one side only: no branch repeats another's.
@@ -83,11 +86,12 @@ impl Visible {
                 " UNION ALL SELECT number FROM ("
             });
             sql.push("SELECT c.number FROM cases c WHERE ");
+            narrow(sql);
             match side {
                 Side::Operator => self.as_operator(area, sql),
                 Side::Provider => self.as_provider(area, sql),
             }
-            narrow(sql);
+            end(sql);
             sql.push(")");
         }
     }
@@ -124,14 +128,28 @@ impl Visible {
         if area.whole.contains(&CaseType::Shared) {
             sql.push(" OR (c.type = 'shared' AND ").push(LINKED).push(" IS NOT NULL)");
         }
-        for (kind, customer) in [(CaseType::ProviderInternal, own), (CaseType::Shared, LINKED)] {
+        // An organisation serves customers of its own company alone.
+        let served = "(SELECT m.customer FROM machines m \
+                       WHERE m.id = c.machine AND m.provider = c.provider)";
+        let ways = [(CaseType::ProviderInternal, own, served), (CaseType::Shared, LINKED, LINKED)];
+        for (kind, customer, served) in ways {
             area.push_part(sql, kind, Objects::Customers, |sql, ids| {
+                self.push_near(sql, kind, |sql| {
+                    sql.push("m.customer");
+                    push_among(sql, ids);
+                });
                 sql.push(customer);
                 push_among(sql, ids);
             });
             area.push_part(sql, kind, Objects::ServiceOrganisations, |sql, ids| {
+                self.push_near(sql, kind, |sql| {
+                    sql.push("m.customer IN (SELECT k.id FROM customers k WHERE k.provider = ");
+                    sql.push_bind(self.tenant.to_string()).push(" AND k.organisation");
+                    push_among(sql, ids);
+                    sql.push(")");
+                });
                 sql.push("(SELECT k.organisation FROM customers k WHERE k.provider = ");
-                sql.push_bind(self.tenant.to_string()).push(" AND k.id = ").push(customer);
+                sql.push_bind(self.tenant.to_string()).push(" AND k.id = ").push(served);
                 sql.push(")");
                 push_among(sql, ids);
             });
@@ -143,6 +161,27 @@ impl Visible {
             sql.push(")");
         }
         sql.push(")");
+    }
+
+    /// Cases about a machine whose customer is `covered`: a list that is made once, before each case
+    /// is asked which machine is its own.
+    fn push_near(
+        &self,
+        sql: &mut QueryBuilder<Sqlite>,
+        kind: CaseType,
+        covered: impl Fn(&mut QueryBuilder<Sqlite>),
+    ) {
+        sql.push(match kind {
+            CaseType::ProviderInternal => "c.machine IN (SELECT m.id FROM machines m WHERE ",
+            CaseType::Shared | CaseType::OperatorInternal => {
+                "c.asset IN (SELECT m.asset FROM machines m WHERE m.link = 'linked' AND "
+            }
+        });
+        if kind == CaseType::Shared {
+            sql.push("m.provider = ").push_bind(self.tenant.to_string()).push(" AND ");
+        }
+        covered(sql);
+        sql.push(") AND ");
     }
 }
 

@@ -56,10 +56,11 @@ fn world(n: usize, dice: &mut Dice, seed: &mut Seed, more: &mut String) -> Asked
             id: name(&format!("role-{number}")).parse().unwrap(),
             person: who.clone(),
             role: dice.pick(&Role::ALL),
-            scope: scope(dice),
+            scope: scope(n, dice),
         });
     }
     own_roles(n, &home, dice, more);
+    customers(n, dice, more);
     for asset in ["a1", "a2"] {
         seed.assets.push(Asset {
             id: name(asset).parse().unwrap(),
@@ -189,12 +190,14 @@ fn own_roles(n: usize, home: &str, dice: &mut Dice, more: &mut String) {
             "INSERT INTO individual_roles (id, tenant, name, permissions) \
              VALUES ('w{n}-own{number}', '{of}', 'own{number}', '{gives}');"
         );
+        let north = format!("w{n}-north");
         let (scope, objects) = dice.pick(&[
             ("whole", ""),
             ("facilities", "f1"),
             ("facilities", "f2"),
             ("customers", "c1"),
             ("customers", "c2"),
+            ("service_organisations", north.as_str()),
         ]);
         *more += &format!(
             "INSERT INTO assignments (id, person, individual, scope) \
@@ -239,7 +242,28 @@ fn someone(id: &PersonId, tenant: &str, active: bool) -> SeedPerson {
     SeedPerson { person, password_hash: None }
 }
 
-fn scope(dice: &mut Dice) -> Scope {
+/// Which of a provider's organisations serves which customer.
+fn customers(n: usize, dice: &mut Dice, more: &mut String) {
+    for (provider, organisation) in [("sp", "north"), ("sp", "south"), ("both", "east")] {
+        *more += &format!(
+            "INSERT INTO service_organisations (id, provider, name) \
+             VALUES ('w{n}-{organisation}', 'w{n}-{provider}', '{organisation}');"
+        );
+    }
+    for customer in ["c1", "c2"] {
+        for (provider, organisations) in [("sp", ["north", "south"]), ("both", ["east", "east"])] {
+            let organisation = dice.pick(&organisations);
+            *more += &format!(
+                "INSERT INTO customers (provider, id, organisation, name) \
+                 VALUES ('w{n}-{provider}', '{customer}', 'w{n}-{organisation}', '{customer}') \
+                 ON CONFLICT (provider, id) DO UPDATE SET organisation = excluded.organisation;"
+            );
+        }
+    }
+}
+
+fn scope(n: usize, dice: &mut Dice) -> Scope {
+    let organisation = |name: &str| format!("w{n}-{name}").parse().unwrap();
     let facility = |id: &str| id.parse::<FacilityId>().unwrap();
     let customer = |id: &str| id.parse().unwrap();
     dice.pick(&[
@@ -250,6 +274,8 @@ fn scope(dice: &mut Dice) -> Scope {
         Scope::Facilities(BTreeSet::new()),
         Scope::Customers([customer("c1")].into()),
         Scope::Customers([customer("c2"), customer("c1")].into()),
+        Scope::ServiceOrganisations([organisation("north")].into()),
+        Scope::ServiceOrganisations([organisation("south"), organisation("east")].into()),
     ])
 }
 
