@@ -17,12 +17,14 @@
 //!
 //! * a direction holds a pipe or a buffer only while it holds bytes, and never more than one;
 //! * a direction that has moved [`TURN_BYTES_MAX`] lets the other channels have their turn;
+//! * bulk runs on threads of its own, so that no talk stands in line behind it;
 //! * the end of one direction is passed on and leaves the other alive;
 //! * a cut, a lapse, a failure and a dropped future reset both legs: an end that learns of a clean
 //!   close learnt it from the other end.
 
 mod cap;
 mod flow;
+mod lane;
 mod leg;
 mod meter;
 mod pool;
@@ -33,6 +35,7 @@ pub(crate) mod tests;
 mod turn;
 
 pub use cap::Cap;
+pub(crate) use lane::{Carriage, Carrier, rehome};
 pub use leg::{Leg, LegStream, reset};
 pub use meter::{Direction, Meter, Tally};
 pub use pool::{Buffer, Pools};

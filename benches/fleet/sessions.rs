@@ -12,7 +12,7 @@
 //!   t1  <------------------ the byte
 //! ```
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use anyhow::{Context, Result, bail, ensure};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -159,10 +159,10 @@ impl Technician {
         let leg = self.channel(&session, number, target).await?;
         let keys = keys.channel(number)?;
         let (mut local, inner) = pair().await?;
-        let (pools, meter) = (self.pools.clone(), Meter::new(Now::read()));
+        let (pools, meter) = (self.pools.clone(), Arc::new(Meter::new(Now::read())));
         self.scope.spawn("pump", async move {
             // However it ends: a byte that does not come back is noticed below.
-            let _ = seal::pump_tcp(inner, leg, keys, &meter, &pools).await;
+            let _ = seal::pump_tcp(inner, leg, keys, meter, &pools).await;
         });
         local.write_all(&[7]).await?;
         timeout(PATIENCE, local.read_exact(&mut [0])).await.context("no byte comes back")??;

@@ -35,6 +35,9 @@ pub(crate) struct Args {
     /// Only ways whose name has one of these in it, such as caseway,nginx
     #[arg(long, value_delimiter = ',', value_name = "WORD,...")]
     ways: Vec<String>,
+    /// Only work whose line has one of these in it, such as bulk,trip
+    #[arg(long, value_delimiter = ',', value_name = "WORD,...")]
+    work: Vec<String>,
     /// The system's congestion control, set for the time of the run (as root), one run for each
     /// [default: what is set; with --results as root, cubic and what is set]
     #[arg(long, value_delimiter = ',', value_name = "NAME,...")]
@@ -63,6 +66,7 @@ impl Args {
         let gib = self.gib.unwrap_or(if small { 0.5 } else { 2.0 });
         let mib = Duration::from_secs_f64(gib.max(0.01) * 1024.0).as_secs();
         Plan {
+            work: self.work.clone(),
             rounds: self.rounds.unwrap_or(if small { 1 } else { 5 }).max(1),
             bytes: mib * (GIB / 1024),
             opens: if small { 300 } else { 1_000 },

@@ -27,6 +27,8 @@ const KIB: f64 = 1024.0;
 /// How much is done in a round.
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
+    /// Words of which one stands in the title of all work that is done; none: everything is.
+    pub(crate) work: Vec<String>,
     pub(crate) rounds: usize,
     /// Of each bulk transfer, all streams together.
     pub(crate) bytes: u64,
@@ -38,6 +40,12 @@ pub(crate) struct Plan {
     pub(crate) churn: Duration,
     /// Single deeds end after this, however many there were.
     pub(crate) patience: Duration,
+}
+
+impl Plan {
+    fn wants(&self, title: &str) -> bool {
+        self.work.is_empty() || self.work.iter().any(|word| title.contains(word.as_str()))
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -73,7 +81,7 @@ impl Work {
             Self::Bulk(bulk) => format!("bulk {}, Gbit/s", bulk.name()),
             Self::Openings => "opening a channel, ms, p50".into(),
             Self::Trips(size) => format!("round trip of {}, µs, p50", size.bytes()),
-            Self::Beside => "the same beside bulk, µs, p50".into(),
+            Self::Beside => "round trip beside bulk, µs, p50".into(),
             Self::Churn => "new channels a second".into(),
             Self::Sessions => "opening a session, ms, p50".into(),
         }
@@ -120,6 +128,9 @@ impl Work {
 pub(crate) fn round(ways: &[Way], plan: &Plan, round: usize, sheet: &mut Sheet) {
     for work in Work::ALL {
         let title = work.title();
+        if !plan.wants(&title) {
+            continue;
+        }
         let mut line = format!("  {title:34}");
         let turned = ways.iter().cycle().skip(round % ways.len().max(1)).take(ways.len());
         for way in turned.filter(|way| work.is_for(way, round)) {

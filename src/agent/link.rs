@@ -158,7 +158,7 @@ impl Agent {
         let since = Now::read().wall;
         Ok(Arc::new(Self {
             board: Board::default(),
-            pools: Pools::new(),
+            pools: Pools::with_bulk_threads(),
             switch: LocalSwitch::new(options.local_switch.clone()).await,
             since,
             papers: Mutex::new(papers),

@@ -234,7 +234,9 @@ impl Offers {
         let leg = self.join(token).await?;
         let (meter, pools) = (&place.meter, &self.agent.pools);
         let ended = match reached {
-            Reached::Tcp(socket) => seal::pump_tcp(socket, leg, keys, meter, pools).await,
+            Reached::Tcp(socket) => {
+                seal::pump_tcp(socket, leg, keys, Arc::clone(meter), pools).await
+            }
             Reached::Udp(flow) => seal::pump_udp(flow, leg, keys, meter, pools, FLOW_IDLE).await,
         };
         match ended {

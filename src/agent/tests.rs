@@ -1,6 +1,6 @@
 //! A whole agent against a real port, whose owner says what a gateway would say.
 
-use std::{future::Future, net::SocketAddr, time::Duration};
+use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use tokio::{
@@ -240,8 +240,8 @@ impl World {
         let keys = keys.channel(ChannelNo(no)).unwrap();
         let (near, far) = pair().await;
         self.listening.spawn("technician", async move {
-            let meter = Meter::new(Now::read());
-            let _ = seal::pump_tcp(far, leg, keys, &meter, &Pools::new()).await;
+            let meter = Arc::new(Meter::new(Now::read()));
+            let _ = seal::pump_tcp(far, leg, keys, meter, &Pools::new()).await;
         });
         near
     }

@@ -132,7 +132,7 @@ impl Beam {
             rounds: Rounds::default(),
             flows: Vec::new(),
             flows_due: None,
-            pools: Pools::new(),
+            pools: Pools::with_bulk_threads(),
             caps,
             judges: Arc::new(Semaphore::new(JUDGES_MAX)),
             asked: 0,

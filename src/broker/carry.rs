@@ -223,7 +223,7 @@ impl Beam {
         };
         let (pools, news) = (self.pools.clone(), self.ends.news.clone());
         self.ends.scope.spawn("splice", async move {
-            let spliced = relay::splice(technician, device, &meter, &terms, &pools).await;
+            let spliced = relay::splice(technician, device, meter, &terms, &pools).await;
             let how = match spliced.how {
                 How::Closed | How::Failed(..) => RelayEnd::Closed,
                 How::Cut => RelayEnd::Cut,

@@ -159,6 +159,10 @@ impl Flow {
         }
     }
 
+    pub(super) fn is_bulk(&self) -> bool {
+        self.turn.is_bulk()
+    }
+
     /// Notes what is held now.
     fn filled(&mut self, state: &State, caps: &[Cap]) {
         let held = match state {
@@ -167,7 +171,7 @@ impl Flow {
             State::Empty { .. } | State::Ending | State::Ended => return,
         };
         self.last = held;
-        self.turn.moved(held);
+        self.turn.moved(held, Now::read());
         for cap in caps {
             cap.took(self.direction, held);
         }

@@ -34,6 +34,13 @@ impl Leg {
         }
     }
 
+    /// Has it watched by the runtime that calls. Other carriers have tasks of their own that do so.
+    pub(crate) fn rehome(&mut self) {
+        if let Self::Tcp(socket) = self {
+            super::rehome(socket);
+        }
+    }
+
     /// Ends both directions at once: what the kernel still holds is dropped and the peer sees a
     /// reset, never a clean end.
     ///

@@ -14,6 +14,8 @@ use std::{
     },
 };
 
+use super::lane::Lane;
+
 use rustix::{
     io,
     pipe::{PipeFlags, fcntl_setpipe_size, pipe_with},
@@ -44,7 +46,8 @@ pub(super) fn is_bulk(last: usize) -> bool {
     last > SMALL_BYTES / 4 * 3
 }
 
-/// Lends pipes and buffers; clones share.
+/// What the channels of a process share: pipes and buffers that are lent, and the threads for bulk;
+/// clones share them.
 #[derive(Clone, Default)]
 pub struct Pools(Arc<Inner>);
 
@@ -55,6 +58,7 @@ struct Inner {
     pipes: Mutex<Vec<Ends>>,
     buffers_lent: AtomicUsize,
     pipes_lent: AtomicUsize,
+    lane: Option<Lane>,
 }
 
 /// Both ends of an empty pipe.
@@ -64,10 +68,20 @@ struct Ends {
 }
 
 impl Pools {
-    /// Nothing kept, nothing lent.
+    /// Nothing kept, nothing lent; bulk and talk run where they are called.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// The same, where bulk has threads of its own.
+    #[must_use]
+    pub fn with_bulk_threads() -> Self {
+        Self(Arc::new(Inner { lane: Some(Lane::default()), ..Inner::default() }))
+    }
+
+    pub(super) fn lane(&self) -> Option<&Lane> {
+        self.0.lane.as_ref()
     }
 
     /// A buffer with unspecified content for a flow that held `last` bytes in its last turn: small,

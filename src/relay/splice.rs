@@ -1,13 +1,13 @@
 //! The act: two legs become one channel.
 
 use std::{
-    future::poll_fn,
     io,
+    sync::Arc,
     task::{Context, Poll},
 };
 
 use super::{
-    Cap, Direction, Leg, Meter, Pools, Terms,
+    Cap, Carriage, Carrier, Direction, Leg, Meter, Pools, Terms,
     flow::{Fault, Flow, Rules},
 };
 
@@ -42,26 +42,27 @@ pub struct Spliced {
 
 /// Moves bytes both ways until both directions have ended, a leg fails, or the terms do.
 ///
-/// One future for both directions. When it ends in any way but [`How::Closed`], dropped included,
-/// both legs were reset.
+/// When it ends in any way but [`How::Closed`], dropped included, both legs were reset.
 pub async fn splice(
     technician: Leg,
     device: Leg,
-    meter: &Meter,
+    meter: Arc<Meter>,
     terms: &Terms,
     pools: &Pools,
 ) -> Spliced {
-    let mut channel = Channel::new(technician, device);
+    let caps = terms.caps.clone();
+    let channel = Channel::new(technician, device, meter, caps, pools.clone());
+    let carrier = Carrier::new(channel);
     let how = tokio::select! {
         biased;
         // Cancel-safe: only observes.
         () = terms.cut.given() => How::Cut,
         // Cancel-safe: only observes.
         () = terms.lease.lapsed() => How::LeaseLapsed,
-        // Dropped on purpose with what it holds: the legs are reset below.
-        how = poll_fn(|cx| channel.poll(cx, meter, &terms.caps, pools)) => how,
+        // Dropped on purpose: the legs are reset below.
+        how = carrier.run(pools) => how.unwrap_or(How::Cut),
     };
-    channel.finish(how)
+    carrier.take().map_or(Spliced { how: How::Cut, up: 0, down: 0 }, |channel| channel.finish(how))
 }
 
 /// Two legs that are reset together unless they ended well.
@@ -69,27 +70,38 @@ struct Channel {
     legs: Option<(Leg, Leg)>,
     up: Flow,
     down: Flow,
+    meter: Arc<Meter>,
+    caps: Vec<Cap>,
+    pools: Pools,
 }
 
 impl Channel {
-    fn new(technician: Leg, device: Leg) -> Self {
+    fn new(technician: Leg, device: Leg, meter: Arc<Meter>, caps: Vec<Cap>, pools: Pools) -> Self {
         technician.prepare();
         device.prepare();
         Self {
             legs: Some((technician, device)),
             up: Flow::new(Direction::Up),
             down: Flow::new(Direction::Down),
+            meter,
+            caps,
+            pools,
         }
     }
 
-    fn poll(
-        &mut self,
-        cx: &mut Context<'_>,
-        meter: &Meter,
-        caps: &[Cap],
-        pools: &Pools,
-    ) -> Poll<How> {
-        let rules = Rules { meter, caps, pools };
+    fn finish(mut self, how: How) -> Spliced {
+        if matches!(how, How::Closed) {
+            self.legs = None;
+        }
+        Spliced { how, up: self.up.carried, down: self.down.carried }
+    }
+}
+
+impl Carriage for Channel {
+    type End = How;
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<How> {
+        let rules = Rules { meter: &self.meter, caps: &self.caps, pools: &self.pools };
         let Some((technician, device)) = &mut self.legs else { return Poll::Ready(How::Closed) };
         let up = match self.up.poll(cx, (technician, device), &rules) {
             Poll::Ready(Err(Fault::From(error))) => {
@@ -109,11 +121,15 @@ impl Channel {
         }
     }
 
-    fn finish(mut self, how: How) -> Spliced {
-        if matches!(how, How::Closed) {
-            self.legs = None;
+    fn is_bulk(&self) -> bool {
+        self.up.is_bulk() || self.down.is_bulk()
+    }
+
+    fn rehome(&mut self) {
+        if let Some((technician, device)) = &mut self.legs {
+            technician.rehome();
+            device.rehome();
         }
-        Spliced { how, up: self.up.carried, down: self.down.carried }
     }
 }
 

@@ -90,12 +90,12 @@ pub(crate) fn run(technician: Leg, device: Leg) -> Running {
 fn run_capped(technician: Leg, device: Leg, caps: Vec<Cap>) -> Running {
     let (keeper, lease) = Lease::begin(Now::read());
     let terms = Terms { lease, cut: Cut::new(), caps };
-    let (meter, pools) = (Arc::new(Meter::new(Now::read())), Pools::new());
+    let (meter, pools) = (Arc::new(Meter::new(Now::read())), Pools::with_bulk_threads());
     let scope = Scope::new("relay");
     let (done, spliced) = tokio::sync::oneshot::channel();
     let (meter2, pools2, terms2) = (meter.clone(), pools.clone(), terms.clone());
     scope.spawn("splice", async move {
-        let _ = done.send(splice(technician, device, &meter2, &terms2, &pools2).await);
+        let _ = done.send(splice(technician, device, meter2, &terms2, &pools2).await);
     });
     Running { meter, pools, terms, keeper, spliced, scope }
 }

@@ -10,9 +10,12 @@ use tokio::{
 use super::record::{OpenError, Unsealable};
 
 /// A local byte stream that can be told "this did not end well".
-pub trait LocalEnd: AsyncRead + AsyncWrite + Send + Unpin {
+pub trait LocalEnd: AsyncRead + AsyncWrite + Send + Unpin + 'static {
     /// Called once, before the first byte.
     fn prepare(&mut self) {}
+
+    /// Has it watched by the runtime that calls, if one watches it.
+    fn rehome(&mut self) {}
 
     /// Makes the coming drop an error for whoever holds the other side.
     fn reset(&mut self);
@@ -23,6 +26,10 @@ impl LocalEnd for TcpStream {
     fn prepare(&mut self) {
         // Fails only for a socket that is gone, which the next read will say.
         let _ = self.set_nodelay(true);
+    }
+
+    fn rehome(&mut self) {
+        crate::relay::rehome(self);
     }
 
     fn reset(&mut self) {

@@ -14,6 +14,7 @@ use std::{
     future::{Future, poll_fn},
     io,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -25,7 +26,7 @@ use tokio::{
 
 use crate::{
     clock::Now,
-    relay::{Leg, Meter, Pools, Turn},
+    relay::{Carriage, Carrier, Leg, Meter, Pools, Turn},
 };
 
 use super::{
@@ -50,8 +51,8 @@ pub const END_ACK_TIME_MAX: Duration = Duration::from_secs(120);
 /// it as well.
 const RESET_TIME_MAX: Duration = Duration::from_secs(1);
 
-/// Carries bytes both ways between `local` and the sealed channel on `leg`, in one future. `meter`
-/// counts plaintext.
+/// Carries bytes both ways between `local` and the sealed channel on `leg`. `meter` counts
+/// plaintext.
 ///
 /// Dropped before it is ready, it resets both.
 ///
@@ -62,11 +63,15 @@ pub async fn pump_tcp<L: LocalEnd>(
     local: L,
     leg: Leg,
     keys: ChannelKeys,
-    meter: &Meter,
+    meter: Arc<Meter>,
     pools: &Pools,
 ) -> Result<PumpEnd, PumpError> {
-    let mut pump = Pump::new(local, leg, keys, pools);
-    match poll_fn(|cx| pump.poll(cx, meter)).await {
+    let carrier = Carrier::new(Pump::new(local, leg, keys, meter, pools));
+    let ended = carrier.run(pools).await;
+    let (Some(ended), Some(mut pump)) = (ended, carrier.take()) else {
+        return Err(PumpError::Truncated);
+    };
+    match ended {
         Ok(()) => {
             pump.ends = None;
             Ok(PumpEnd::Closed)
@@ -140,6 +145,7 @@ struct Pump<L: LocalEnd> {
     saying: Turn,
     /// Which direction goes first; they take turns, so that neither starves the other.
     hear_first: bool,
+    meter: Arc<Meter>,
 }
 
 /// What this end owes the other.
@@ -159,8 +165,31 @@ impl Acks {
     }
 }
 
+impl<L: LocalEnd> Carriage for Pump<L> {
+    type End = Result<(), Halt>;
+
+    /// Ready when both directions have ended and both ends know it.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Halt>> {
+        let Some((mut local, mut leg)) = self.ends.take() else { return Poll::Ready(Ok(())) };
+        let polled = self.poll_ends(cx, &mut local, &mut leg);
+        self.ends = Some((local, leg));
+        polled
+    }
+
+    fn is_bulk(&self) -> bool {
+        self.hearing.is_bulk() || self.saying.is_bulk()
+    }
+
+    fn rehome(&mut self) {
+        if let Some((local, leg)) = &mut self.ends {
+            local.rehome();
+            leg.rehome();
+        }
+    }
+}
+
 impl<L: LocalEnd> Pump<L> {
-    fn new(mut local: L, leg: Leg, keys: ChannelKeys, pools: &Pools) -> Self {
+    fn new(mut local: L, leg: Leg, keys: ChannelKeys, meter: Arc<Meter>, pools: &Pools) -> Self {
         local.prepare();
         leg.prepare();
         Self {
@@ -176,15 +205,8 @@ impl<L: LocalEnd> Pump<L> {
             hearing: Turn::default(),
             saying: Turn::default(),
             hear_first: false,
+            meter,
         }
-    }
-
-    /// Ready when both directions have ended and both ends know it.
-    fn poll(&mut self, cx: &mut Context<'_>, meter: &Meter) -> Poll<Result<(), Halt>> {
-        let Some((mut local, mut leg)) = self.ends.take() else { return Poll::Ready(Ok(())) };
-        let polled = self.poll_ends(cx, &mut local, &mut leg, meter);
-        self.ends = Some((local, leg));
-        polled
     }
 
     fn poll_ends(
@@ -192,15 +214,14 @@ impl<L: LocalEnd> Pump<L> {
         cx: &mut Context<'_>,
         local: &mut L,
         leg: &mut Leg,
-        meter: &Meter,
     ) -> Poll<Result<(), Halt>> {
         self.hear_first = !self.hear_first;
         if !self.hear_first {
-            let _ = self.say(cx, local, leg, meter)?;
+            let _ = self.say(cx, local, leg)?;
         }
-        self.hear(cx, local, leg, meter)?;
+        self.hear(cx, local, leg)?;
         // After hearing in any case: what was heard may be due an acknowledgement.
-        let said = self.say(cx, local, leg, meter)?;
+        let said = self.say(cx, local, leg)?;
         if said.is_ready() && self.heard == Heard::Ended && !self.acks.due() {
             if self.is_end_acknowledged() {
                 return Pin::new(leg).poll_shutdown(cx).map_err(leg_failed);
@@ -223,14 +244,8 @@ impl<L: LocalEnd> Pump<L> {
     }
 
     /// From the leg to the local end, as far as it goes now.
-    fn hear(
-        &mut self,
-        cx: &mut Context<'_>,
-        local: &mut L,
-        leg: &mut Leg,
-        meter: &Meter,
-    ) -> Result<(), Halt> {
-        match self.poll_hear(cx, local, leg, meter) {
+    fn hear(&mut self, cx: &mut Context<'_>, local: &mut L, leg: &mut Leg) -> Result<(), Halt> {
+        match self.poll_hear(cx, local, leg) {
             Poll::Ready(Err(halt)) => Err(halt),
             Poll::Ready(Ok(())) | Poll::Pending => Ok(()),
         }
@@ -242,10 +257,9 @@ impl<L: LocalEnd> Pump<L> {
         cx: &mut Context<'_>,
         local: &mut L,
         leg: &mut Leg,
-        meter: &Meter,
     ) -> Poll<Result<(), Halt>> {
         loop {
-            ready!(self.poll_deliver(cx, local, meter))?;
+            ready!(self.poll_deliver(cx, local))?;
             if self.heard == Heard::Ended && self.is_end_acknowledged() {
                 return Poll::Ready(Ok(()));
             }
@@ -261,17 +275,13 @@ impl<L: LocalEnd> Pump<L> {
     }
 
     /// Hands what was opened to the local end; ready when nothing waits.
-    fn poll_deliver(
-        &mut self,
-        cx: &mut Context<'_>,
-        local: &mut L,
-        meter: &Meter,
-    ) -> Poll<Result<(), Halt>> {
+    fn poll_deliver(&mut self, cx: &mut Context<'_>, local: &mut L) -> Poll<Result<(), Halt>> {
         while !self.waiting.is_empty() {
             let taken = ready!(self.waiting.poll_write(cx, &self.inbox, local));
             let taken = taken.map_err(|_| Halt::Local)?;
-            self.hearing.moved(taken);
-            meter.count(self.end.receives(), taken, Now::read());
+            let now = Now::read();
+            self.hearing.moved(taken, now);
+            self.meter.count(self.end.receives(), taken, now);
         }
         if self.heard == Heard::Ending {
             // An end that is gone already took everything it wanted.
@@ -312,9 +322,8 @@ impl<L: LocalEnd> Pump<L> {
         cx: &mut Context<'_>,
         local: &mut L,
         leg: &mut Leg,
-        meter: &Meter,
     ) -> Result<Poll<()>, Halt> {
-        match self.poll_say(cx, local, leg, meter) {
+        match self.poll_say(cx, local, leg) {
             Poll::Ready(Ok(())) => Ok(Poll::Ready(())),
             Poll::Ready(Err(halt)) => Err(halt),
             Poll::Pending => Ok(Poll::Pending),
@@ -326,7 +335,6 @@ impl<L: LocalEnd> Pump<L> {
         cx: &mut Context<'_>,
         local: &mut L,
         leg: &mut Leg,
-        meter: &Meter,
     ) -> Poll<Result<(), Halt>> {
         loop {
             ready!(self.outbox.poll_empty(cx, leg)).map_err(leg_failed)?;
@@ -337,7 +345,7 @@ impl<L: LocalEnd> Pump<L> {
                 self.acks.urgent = false;
             } else if self.said == Said::Open {
                 ready!(self.saying.poll(cx));
-                ready!(self.poll_take_up(cx, local, meter))?;
+                ready!(self.poll_take_up(cx, local))?;
             } else {
                 return Poll::Ready(Ok(()));
             }
@@ -345,12 +353,7 @@ impl<L: LocalEnd> Pump<L> {
     }
 
     /// Reads the local end and seals what came, several records if there is so much.
-    fn poll_take_up(
-        &mut self,
-        cx: &mut Context<'_>,
-        local: &mut L,
-        meter: &Meter,
-    ) -> Poll<Result<(), Halt>> {
+    fn poll_take_up(&mut self, cx: &mut Context<'_>, local: &mut L) -> Poll<Result<(), Halt>> {
         let mut any = false;
         loop {
             let space = self.outbox.space();
@@ -373,8 +376,9 @@ impl<L: LocalEnd> Pump<L> {
                 return Poll::Ready(self.outbox.put(Kind::End, &[]).map_err(exhausted));
             }
             self.outbox.push(Kind::Data, came).map_err(exhausted)?;
-            self.saying.moved(came);
-            meter.count(self.end.sends(), came, Now::read());
+            let now = Now::read();
+            self.saying.moved(came, now);
+            self.meter.count(self.end.sends(), came, now);
             any = true;
         }
     }

@@ -42,7 +42,7 @@ pub(super) struct Session {
     keys: SessionKeys,
     /// Told whenever a channel ends.
     freed: Notify,
-    meter: Meter,
+    meter: Arc<Meter>,
     pools: Pools,
     terminal: Terminal,
 }
@@ -96,8 +96,8 @@ impl Session {
             opened,
             keys,
             freed: Notify::new(),
-            meter: Meter::new(Now::read()),
-            pools: Pools::new(),
+            meter: Arc::new(Meter::new(Now::read())),
+            pools: Pools::with_bulk_threads(),
             terminal: terminal.clone(),
         })
     }
@@ -106,7 +106,7 @@ impl Session {
         &self.opened
     }
 
-    pub(super) fn meter(&self) -> &Meter {
+    pub(super) fn meter(&self) -> &Arc<Meter> {
         &self.meter
     }
 

@@ -94,7 +94,8 @@ pub(super) async fn pump(local: TcpStream, channel: Channel, place: &Place, sess
     // Small writes of a program are not held back; failing is harmless.
     let _ = local.set_nodelay(true);
     let Channel { leg, keys, _room } = channel;
-    let ended = seal::pump_tcp(local, leg, keys, session.meter(), session.pools()).await;
+    let meter = Arc::clone(session.meter());
+    let ended = seal::pump_tcp(local, leg, keys, meter, session.pools()).await;
     match ended {
         Ok(end) => {
             session.terminal().detail(format_args!("{}: connection over: {end:?}", place.target))

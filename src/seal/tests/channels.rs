@@ -70,7 +70,7 @@ async fn open_with(
     let ((near, at_relay_1), (at_relay_2, far)) = (leg_pair(legs).await, leg_pair(legs).await);
     let relay = run(at_relay_1, at_relay_2);
     let ((ana, local), (press, target)) = (sockets().await, sockets().await);
-    let (scope, pools) = (Scope::new("ends"), Pools::new());
+    let (scope, pools) = (Scope::new("ends"), Pools::with_bulk_threads());
     let meters = (Arc::new(Meter::new(Now::read())), Arc::new(Meter::new(Now::read())));
     let one = pump(&scope, &pools, (local, near), technician, no, meters.0.clone());
     let two = pump(&scope, &pools, (target, far), device, no, meters.1.clone());
@@ -88,7 +88,7 @@ fn pump(
     let (done, pumped) = oneshot::channel();
     let (keys, pools) = (keys.channel(no).unwrap(), pools.clone());
     scope.spawn("pump", async move {
-        let _ = done.send(crate::seal::pump_tcp(local, leg, keys, &meter, &pools).await);
+        let _ = done.send(crate::seal::pump_tcp(local, leg, keys, meter, &pools).await);
     });
     pumped
 }
@@ -274,13 +274,21 @@ async fn a_forged_record_ends_the_channel_and_resets_the_local_end() {
 }
 
 #[tokio::test]
-async fn a_dropped_pump_resets_its_local_end() {
-    let mut channel = open(Legs::Tcp).await;
-    channel.ana.write_all(b"x").await.unwrap();
-    channel.press.read_exact(&mut [0]).await.unwrap();
-    channel.scope.close(Duration::ZERO).await;
-    assert_eq!(last_word(&mut channel.ana).await, Some(io::ErrorKind::ConnectionReset));
-    assert_eq!(last_word(&mut channel.press).await, Some(io::ErrorKind::ConnectionReset));
+async fn a_dropped_pump_resets_its_local_end_in_talk_and_in_bulk() {
+    for bulk in [false, true] {
+        let mut channel = open(Legs::Tcp).await;
+        channel.ana.write_all(b"x").await.unwrap();
+        channel.press.read_exact(&mut [0]).await.unwrap();
+        let block = vec![1; 1 << 20];
+        // Nobody reads at the press any more: everything between fills up.
+        while bulk
+            && timeout(Duration::from_millis(300), channel.ana.write_all(&block)).await.is_ok()
+        {
+        }
+        channel.scope.close(Duration::ZERO).await;
+        assert_eq!(last_word(&mut channel.ana).await, Some(io::ErrorKind::ConnectionReset));
+        assert_eq!(last_word(&mut channel.press).await, Some(io::ErrorKind::ConnectionReset));
+    }
 }
 
 #[tokio::test]
