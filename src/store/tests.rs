@@ -11,6 +11,7 @@ mod models;
 mod notices;
 mod opening;
 mod outbox;
+mod put;
 mod records;
 mod sessions;
 mod visible;
