@@ -273,7 +273,13 @@ async fn changed(api: &Api, mut settings: Value, change: &GroupSettings) -> Resu
     put("stopwatch", change.stopwatch.as_ref().map(|one| json!(code(one))));
     if let (Some(hours), Some(to)) = (change.escalate_after, &change.escalate_to) {
         let to = resolve(api, "/groups", to).await?;
-        put("escalation", Some(json!({"hours": hours, "to": to})));
+        let mut escalation = json!({"hours": hours, "to": to});
+        let own: Map<String, Value> =
+            change.by_priority.iter().map(|(one, hours)| (one.clone(), json!(hours))).collect();
+        if let Some(fields) = escalation.as_object_mut().filter(|_| !own.is_empty()) {
+            fields.insert("by_priority".to_owned(), Value::Object(own));
+        }
+        put("escalation", Some(escalation));
     }
     if let Some(file) = &change.hours_file {
         let fault = |fault: &dyn std::fmt::Display| {

@@ -37,6 +37,7 @@ const STEPS: &[&str] = &[
     include_str!("schema/05_groups.sql"),
     include_str!("schema/06_sync.sql"),
     include_str!("schema/07_lists.sql"),
+    include_str!("schema/08_clocks.sql"),
 ];
 
 /// What the store lets in.

@@ -14,7 +14,7 @@ use super::{
     By, Conflict, Object, Store, StoreError, Subject, WriteError, Written,
     act::{Act, Ask, by_gateway},
     cases::case_of,
-    groups::{Group, group_of},
+    groups::{Group, group_in, group_of},
     rows::Cells,
     widen::{ByGroups, by_groups},
 };
@@ -163,9 +163,8 @@ async fn move_on(
     now: Wall,
 ) -> Result<(), StoreError> {
     let old = group_of(act.rows(), from).await?;
-    let way = old.as_ref().and_then(|old| old.settings.escalation.way());
-    let to = match way {
-        Some((to, _)) => group_of(act.rows(), to).await?,
+    let to = match old.as_ref().and_then(|old| old.settings.escalation.to()) {
+        Some(to) => group_of(act.rows(), to).await?,
         None => None,
     };
     let row = case_of(act.rows(), case).await?;
@@ -213,42 +212,61 @@ async fn write_place(
         .execute(&mut *conn)
         .await?;
     let Some(group) = group else { return Ok(()) };
-    let due = due(&group.settings.escalation, &group.settings.hours, now, state);
     sqlx::query(
-        "INSERT INTO case_places (case_id, tenant, grp, since, due) VALUES ($1, $2, $3, $4, $5)",
+        "INSERT INTO case_places (case_id, tenant, grp, since, taken_up) VALUES ($1, $2, $3, $4, $5)",
     )
     .bind(case.as_str())
     .bind(tenant.as_str())
     .bind(group.id.as_str())
     .bind(now.0)
-    .bind(due.map(|due| due.0))
-    .execute(conn)
+    .bind(i64::from(state != State::New))
+    .execute(&mut *conn)
     .await?;
-    Ok(())
+    set_clocks_of_case(conn, case).await
 }
 
-/// Sets the clocks of the cases in `group` that are still new by its settings as they are now.
-pub(super) async fn set_clocks(
+/// Sets the clocks of a case in each group that it is in, as its priority is now.
+pub(super) async fn set_clocks_of_case(
     conn: &mut SqliteConnection,
-    group: &Group,
+    case: &CaseId,
 ) -> Result<(), StoreError> {
     let rows = sqlx::query(
-        "SELECT p.case_id, p.since FROM case_places p JOIN cases c ON c.id = p.case_id \
-         WHERE p.grp = $1 AND c.state = 'new'",
+        "SELECT g.*, p.since, p.taken_up, c.priority FROM case_places p \
+         JOIN resource_groups g ON g.id = p.grp JOIN cases c ON c.id = p.case_id \
+         WHERE p.case_id = $1",
     )
-    .bind(group.id.as_str())
+    .bind(case.as_str())
     .fetch_all(&mut *conn)
     .await?;
     for row in &rows {
         let cells = Cells::of("case_places", row);
-        let since = cells.wall("since")?;
-        let due = due(&group.settings.escalation, &group.settings.hours, since, State::New);
+        let group = group_in(&cells)?;
+        let state = if cells.flag("taken_up")? { State::InProgress } else { State::New };
+        let stands = (state, cells.code_or_none("priority")?);
+        let (escalation, hours) = (&group.settings.escalation, &group.settings.hours);
+        let due = due(escalation, hours, cells.wall("since")?, stands);
         sqlx::query("UPDATE case_places SET due = $3 WHERE case_id = $1 AND grp = $2")
-            .bind(cells.text("case_id")?)
+            .bind(case.as_str())
             .bind(group.id.as_str())
             .bind(due.map(|due| due.0))
             .execute(&mut *conn)
             .await?;
+    }
+    Ok(())
+}
+
+/// Sets the clocks of the cases in `group`, by its settings as they are now.
+pub(super) async fn set_clocks_in(
+    conn: &mut SqliteConnection,
+    group: &GroupId,
+) -> Result<(), StoreError> {
+    let rows = sqlx::query("SELECT case_id FROM case_places WHERE grp = $1 AND taken_up = 0")
+        .bind(group.as_str())
+        .fetch_all(&mut *conn)
+        .await?;
+    for row in &rows {
+        let case = Cells::of("case_places", row).id("case_id")?;
+        set_clocks_of_case(conn, &case).await?;
     }
     Ok(())
 }

@@ -15,7 +15,7 @@ use crate::{
     store::{
         By, Conflict, Store, StoreError, Subject, WriteError, Written,
         act::{Allowed, Ask},
-        requests,
+        places, requests,
         rows::code,
     },
     tenancy::Side,
@@ -288,6 +288,9 @@ pub(super) async fn edited(
     unique(allowed.rows(), case, &told_now, external.as_ref()).await?;
     write_case(allowed.rows(), &new).await?;
     write_details(allowed.rows(), case, &told_now, external.as_ref()).await?;
+    if told_now.priority != details.priority {
+        places::set_clocks_of_case(allowed.rows(), case).await?;
+    }
     let (was, is) = differences((&old.title, &details), (&new.title, &told_now));
     told(allowed, &new, Event::CaseEdited, Some(was), Some(is));
     Ok(new)
