@@ -112,11 +112,19 @@ impl Here {
             None => api.get(&path).await?,
         };
         let group = cell(&item, "/group/name");
-        let said = match (group.as_str(), cell(&item, "/escalates_at").as_str()) {
-            ("", _) => format!("{case}: in no group"),
-            (group, "") => format!("{case}: in {group}"),
-            (group, at) => format!("{case}: in {group}; moves on at {at} unless taken up"),
+        let mut said = match group.as_str() {
+            "" => format!("{case}: in no group"),
+            group => format!("{case}: in {group}"),
         };
+        for (at, unless) in [
+            ("/escalates_at", "taken up"),
+            ("/request_escalates_at", "its request for remote access is answered"),
+        ] {
+            let at = cell(&item, at);
+            if !at.is_empty() {
+                said.push_str(&format!("; moves on at {at} unless {unless}"));
+            }
+        }
         self.said(&item, said);
         Ok(())
     }

@@ -1,4 +1,5 @@
-//! Escalation: a case that nobody takes up moves to another group.
+//! Escalation: a case that nobody takes up, or whose request for remote access nobody answers, moves
+//! to another group.
 
 use std::collections::BTreeMap;
 
@@ -83,11 +84,24 @@ pub fn due(
     since: Wall,
     (state, priority): (State, Option<Priority>),
 ) -> Option<Wall> {
-    let (_, after) = escalation.way(priority)?;
     match state {
-        State::New => hours.after(since, after),
+        State::New => unanswered(escalation, hours, since, priority),
         State::InProgress | State::Closed => None,
     }
+}
+
+/// When a case of `priority` moves on because nobody answers what was asked at `since` in a group of
+/// these `hours`: whoever works on the case may still leave the asker waiting (INF from G1-8). `None`:
+/// never.
+#[must_use]
+pub fn unanswered(
+    escalation: &Escalation,
+    hours: &Hours,
+    since: Wall,
+    priority: Option<Priority>,
+) -> Option<Wall> {
+    let (_, after) = escalation.way(priority)?;
+    hours.after(since, after)
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -14,6 +14,7 @@ mod outbox;
 mod put;
 mod records;
 mod sessions;
+mod unanswered;
 mod visible;
 mod writes;
 

@@ -229,3 +229,35 @@ async fn an_outside_system_puts_its_tickets_by_their_own_numbers() {
     assert_eq!(refused.status, StatusCode::BAD_REQUEST);
     assert!(refused.text.contains("external_id: "), "{}", refused.text);
 }
+
+#[tokio::test]
+async fn a_group_says_when_a_case_moves_on_and_when_its_request_moves_it() {
+    let world = World::start().await;
+    let group =
+        async |body: Value| world.ask(Some("tina"), Method::POST, "/api/v1/groups", body).await;
+    let second = group(json!({ "name": "Second" })).await.json["id"].clone();
+    let escalation = json!({ "hours": 8, "by_priority": { "urgent": 1 }, "to": second });
+    let first = json!({ "name": "First", "settings": { "escalation": escalation } });
+    let first = group(first).await.json;
+    assert_eq!(first["settings"]["escalation"], escalation);
+    for wrong in [json!({ "soon": 1 }), json!({ "urgent": 8_761 }), json!({ "urgent": "1" })] {
+        let escalation = json!({ "hours": 8, "by_priority": wrong, "to": second });
+        let refused = group(json!({ "name": "X", "settings": { "escalation": escalation } })).await;
+        assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{}", refused.text);
+    }
+    let duties = json!({ "duties": ["dispatch"] });
+    world.done("tina", Method::PUT, "/api/v1/group-duties/milo", duties).await;
+    let path = format!("{CASE}/group");
+    let placed = world.done("milo", Method::PUT, &path, json!({ "group": first["id"] })).await;
+    assert!(placed["escalates_at"].is_string(), "{placed}");
+    assert_eq!(placed["request_escalates_at"], Value::Null);
+    let ask = json!({ "reason": "look at the valve" });
+    world.done("stan", Method::POST, &format!("{CASE}/access-requests"), ask).await;
+    world.done("stan", Method::PATCH, CASE, json!({ "state": "in_progress" })).await;
+    let placed = world.done("milo", Method::GET, &path, Value::Null).await;
+    assert_eq!(placed["escalates_at"], Value::Null);
+    let plainly = placed["request_escalates_at"].as_str().unwrap().to_owned();
+    world.done("stan", Method::PATCH, CASE, json!({ "priority": "urgent" })).await;
+    let placed = world.done("milo", Method::GET, &path, Value::Null).await;
+    assert!(placed["request_escalates_at"].as_str().unwrap() < plainly.as_str(), "{placed}");
+}

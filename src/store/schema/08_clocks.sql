@@ -9,3 +9,7 @@ WHEN NEW.state <> 'new'
 BEGIN
     UPDATE case_places SET due = NULL, taken_up = 1 WHERE case_id = NEW.id AND taken_up = 0;
 END;
+
+-- When it moves on because nobody answers a request for remote access, if nobody does before.
+ALTER TABLE case_places ADD COLUMN request_due BIGINT;
+CREATE INDEX places_that_wait_for_answers ON case_places (request_due) WHERE request_due IS NOT NULL;
