@@ -306,6 +306,24 @@ pub(super) async fn all_lapsed(
     Ok(())
 }
 
+/// Whoever asked is gone: nobody waits for the answers any more.
+pub(super) async fn all_withdrawn(
+    allowed: &mut Allowed,
+    by: &By,
+    person: &PersonId,
+    now: Now,
+) -> Result<(), StoreError> {
+    let rows = sqlx::query("SELECT * FROM access_requests WHERE person = $1 AND state = 'open'")
+        .bind(person.as_str())
+        .fetch_all(allowed.rows())
+        .await?;
+    for row in &rows {
+        let request = request_in(&Cells::of("access_requests", row))?;
+        settle(allowed, request, RequestState::Withdrawn, Some(by), now).await?;
+    }
+    Ok(())
+}
+
 /// Ends an open request, with its record.
 async fn settle(
     allowed: &mut Allowed,
