@@ -7,6 +7,7 @@ mod decommission;
 mod devices;
 mod groups;
 mod imports;
+mod joining;
 mod models;
 mod notices;
 mod opening;
