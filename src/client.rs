@@ -42,7 +42,7 @@ pub use cli::{
     EffortCommand, FacilityCommand, GroupAccess, GroupCommand, GroupDuty, GroupSettings, Import,
     ImportCommand, Local, Login, ManagerRight, MemberSees, MemberType, ModelCommand, ModelWords,
     NewConfig, Notifications, NotificationsCommand, OnOff, Open, OrganisationCommand,
-    ParticipantCommand, RoleCommand, RoleRight, Sees, StopwatchOption, SwitchChange,
+    ParticipantCommand, PutCase, RoleCommand, RoleRight, Sees, StopwatchOption, SwitchChange,
     TemplateCommand, TunnelCommand, UserCommand, Vnc, Wanted, WebhookCommand, WorkspaceCommand,
     YesNo,
 };

@@ -16,6 +16,7 @@ mod around;
 mod assets;
 mod caller;
 mod case_history;
+mod case_put;
 mod case_views;
 mod cases;
 mod company;

@@ -24,7 +24,7 @@ mod tests;
 mod tree;
 
 pub use duty::{Duties, Duty, InvalidDuties, Place, Refusal, place};
-pub use escalation::{Escalation, TooMany, due};
+pub use escalation::{Escalation, TooMany, due, unanswered};
 pub use hours::{Day, Holiday, Hours, InvalidHours};
 pub use notice::{Happening, Notices, fires};
 pub use settings::{ADDRESSES_MAX, Addresses, InvalidAddresses, Settings};

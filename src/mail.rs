@@ -10,7 +10,7 @@
 
 mod send;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::path::PathBuf;
 

@@ -26,14 +26,30 @@ pub enum Topic {
     CaseAssigned,
     /// A case that the reader works on was opened again.
     CaseReopened,
+    /// A provider asks for remote access, which the reader may grant (domain.md CON-28).
+    AccessRequested,
+    /// The reader had asked for it.
+    AccessAnswered,
+    /// A message names the reader.
+    Mentioned,
+    /// Something was said about a case that the reader takes part in, works on or opened.
+    CaseMessage,
     /// Something happened to a case of a group that the reader is a member of (domain.md G1-10).
     GroupCase,
 }
 
 impl Topic {
     /// Every topic, in the order in which they are shown.
-    pub const ALL: [Self; 4] =
-        [Self::CaseOpened, Self::CaseAssigned, Self::CaseReopened, Self::GroupCase];
+    pub const ALL: [Self; 8] = [
+        Self::CaseOpened,
+        Self::CaseAssigned,
+        Self::CaseReopened,
+        Self::AccessRequested,
+        Self::AccessAnswered,
+        Self::Mentioned,
+        Self::CaseMessage,
+        Self::GroupCase,
+    ];
 
     /// As it is typed and kept.
     #[must_use]
@@ -42,6 +58,10 @@ impl Topic {
             Self::CaseOpened => "case_opened",
             Self::CaseAssigned => "case_assigned",
             Self::CaseReopened => "case_reopened",
+            Self::AccessRequested => "access_requested",
+            Self::AccessAnswered => "access_answered",
+            Self::Mentioned => "mentioned",
+            Self::CaseMessage => "case_message",
             Self::GroupCase => "group_case",
         }
     }
@@ -53,6 +73,12 @@ impl Topic {
             Self::CaseOpened => "an operator opened a case that you may work on",
             Self::CaseAssigned => "a case was assigned to you",
             Self::CaseReopened => "a case of yours was opened again",
+            Self::AccessRequested => "somebody asks for remote access that you may grant",
+            Self::AccessAnswered => "your request for remote access was answered, or lapsed",
+            Self::Mentioned => "a message mentions you",
+            Self::CaseMessage => {
+                "something was said about a case that you opened, have or take part in"
+            }
             Self::GroupCase => "something happened to a case of your group, where it tells members",
         }
     }
@@ -62,8 +88,29 @@ impl Topic {
     #[must_use]
     pub fn wanted_at_first(self) -> bool {
         match self {
-            Self::CaseOpened | Self::CaseAssigned | Self::CaseReopened => true,
+            Self::CaseOpened
+            | Self::CaseAssigned
+            | Self::CaseReopened
+            | Self::AccessRequested
+            | Self::AccessAnswered
+            | Self::Mentioned
+            | Self::CaseMessage => true,
             Self::GroupCase => false,
+        }
+    }
+
+    /// What the reader does next about a case, as they type it.
+    fn next(self, case: &CaseId) -> String {
+        match self {
+            Self::AccessRequested => format!("To answer: caseway case answer {case} yes|no"),
+            Self::Mentioned | Self::CaseMessage => {
+                format!("To read on: caseway case messages {case}")
+            }
+            Self::CaseOpened
+            | Self::CaseAssigned
+            | Self::CaseReopened
+            | Self::AccessAnswered
+            | Self::GroupCase => format!("To see it: caseway case show {case}"),
         }
     }
 }
@@ -96,28 +143,68 @@ impl Happening<'_> {
     /// The message about it; `gateway` is where the reader logs in.
     #[must_use]
     pub fn letter(&self, gateway: &str) -> Letter {
-        let case = self.case;
-        let (said, next) = (self.said, format!("caseway case show {case}"));
-        let mut text = format!("{case} {said} by {}.\n\n", Quoted(self.by));
-        let mut line = |name: &str, value: &dyn fmt::Display| {
-            let _ = writeln!(text, "  {name:<9}{value}");
-        };
-        line("Case", &format_args!("{case}: {}", Quoted(self.title)));
+        let (case, said) = (self.case, self.said);
+        let mut text = format!("{case} {said}.\n\n");
+        line(&mut text, "Case", &format_args!("{case}: {}", Quoted(self.title)));
         if let Some(machine) = self.machine {
-            line("Machine", &Quoted(machine));
+            line(&mut text, "Machine", &Quoted(machine));
         }
-        line("When", &self.at);
+        line(&mut text, "By", &Quoted(self.by));
+        line(&mut text, "When", &self.at);
         if let Some(words) = self.words {
-            line("Words", &format_args!("\"{}\"", Quoted(words)));
+            line(&mut text, "Words", &format_args!("\"{}\"", Quoted(words)));
         }
         let _ = write!(
             text,
-            "\nTo see it: {next}\n\n-- \nSent by the Caseway gateway at {gateway}. You get this because \
-             of your roles there.\nNot wanted? caseway notifications set {} off\n",
+            "\n{}\n\n-- \nSent by the Caseway gateway at {gateway}. You get this because of your roles \
+             there.\nNot wanted? caseway notifications set {} off\n",
+            self.topic.next(case),
             self.topic.code()
         );
         Letter { subject: format!("{case} {said}: {}", Quoted(self.title)), text }
     }
+}
+
+/// An invitation, as far as a message tells it: never its token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Invited<'a> {
+    /// Who invites, by name, and for which company.
+    pub by: &'a str,
+    pub company: &'a str,
+    /// Accepting makes a company of the reader's own.
+    pub customer: bool,
+    pub until: Wall,
+}
+
+impl Invited<'_> {
+    /// The message about it; `gateway` is where it is accepted.
+    ///
+    /// INF: mail is read by others than its reader, so that what it takes to accept comes by another
+    /// way.
+    #[must_use]
+    pub fn letter(&self, gateway: &str) -> Letter {
+        let (by, company) = (Quoted(self.by), Quoted(self.company));
+        let what = if self.customer {
+            "as a customer: accepting makes your own company there"
+        } else {
+            "to work with them"
+        };
+        let mut text = format!("{by} of {company} invites you to Caseway, {what}.\n\n");
+        line(&mut text, "Gateway", &gateway);
+        line(&mut text, "Until", &self.until);
+        let _ = write!(
+            text,
+            "\nTo accept takes a token. It is not in this mail, which others might read: {by} gives it \
+             to you.\n\n  POST {gateway}/api/v1/invitations/accept\n  \
+             {{\"token\": \"...\", \"name\": \"...\", \"password\": \"...\"}}\n\n-- \n\
+             You do not know who this is? Then do nothing: without the token nothing happens.\n",
+        );
+        Letter { subject: format!("{company} invites you to Caseway"), text }
+    }
+}
+
+fn line(text: &mut String, name: &str, value: &dyn fmt::Display) {
+    let _ = writeln!(text, "  {name:<9}{value}");
 }
 
 /// Somebody else's text: one line, no control characters, not endless.
@@ -155,6 +242,19 @@ mod tests {
     fn a_letter_says_what_happened_and_what_to_do() {
         let Letter { subject, text } = letter(Topic::CaseAssigned, "Hydraulics leak");
         insta::assert_snapshot!(format!("{subject}\n\n{text}"));
+    }
+
+    #[test]
+    fn an_invitation_says_who_and_until_when_and_has_no_token() {
+        let told = |company, customer| {
+            let until = "2026-05-31T08:00:00Z".parse().unwrap();
+            let invited = Invited { by: "Carla", company, customer, until };
+            let Letter { subject, text } = invited.letter("https://gateway.example:8443");
+            format!("{subject}\n\n{text}")
+        };
+        insta::assert_snapshot!(told("Brandt", false));
+        let customer = told("Brandt\r\nBcc: all@firm.example", true);
+        assert!(customer.contains("your own company") && !customer.contains("\nBcc"), "{customer}");
     }
 
     #[test]

@@ -67,7 +67,8 @@ pub use api_tokens::{API_TOKEN_LASTS, API_TOKEN_MAX, API_TOKENS_MAX, ApiToken};
 pub use assets::{AssetChange, AssetEntry};
 pub use assignments::{ASSIGNMENTS_MAX, Held, SCOPE_OBJECTS_MAX};
 pub use cases::{
-    About, CaseChange, CaseFilter, CaseNames, CaseSheet, Edit, NewCase, SwitchAsk, Turn,
+    About, CaseChange, CaseFilter, CaseNames, CaseSheet, Edit, NewCase, Put, PutCase, SwitchAsk,
+    Turn,
 };
 pub use changes::{Change, Object};
 pub use courier::{Due, LOG_LASTS, Parcel, Recipient};

@@ -5,12 +5,12 @@ mod talk;
 use serde_json::{Map, Value, json};
 
 use super::{
-    Exit, Failure, Here,
+    Api, Exit, Failure, Here,
     api::{
         ApiError, CaseRow, Explanation, Me, Problem, Query, SwitchState, Switched, TunnelRow,
         escaped, hint, typed,
     },
-    cli::{CaseCommand, CaseFilter, CreateCase, EditCase, OnOff, SwitchChange},
+    cli::{CaseCommand, CaseFilter, CreateCase, EditCase, OnOff, PutCase, SwitchChange},
     groups::resolve,
     show::{Clock, OneLine, Table},
 };
@@ -59,6 +59,7 @@ impl Here {
         match command {
             CaseCommand::Show { case } => self.show_case(&case).await,
             CaseCommand::Create(create) => self.create_case(create).await,
+            CaseCommand::Put(put) => self.put_case(put).await,
             CaseCommand::Edit(edit) => self.edit_case(edit).await,
             CaseCommand::State { case, state } => {
                 self.change_case(&case, json!({"state": state.code()}), None).await
@@ -106,30 +107,33 @@ impl Here {
     }
 
     async fn create_case(&self, create: CreateCase) -> Result<(), Failure> {
-        let about = create.about;
-        let mut body = Map::new();
-        let mut put = |key: &str, value: Option<String>| {
-            body.extend(value.map(|value| (key.to_owned(), json!(value))));
-        };
-        put("type", Some(create.kind.code().to_owned()));
-        put("asset", create.asset.map(String::from));
-        put("machine", create.machine.map(String::from));
-        put("title", Some(create.title));
-        put("severity", about.severity.map(|severity| severity.code().to_owned()));
-        put("description", about.description);
-        put("priority", about.priority.and_then(|priority| priority.code()).map(str::to_owned));
-        put("external_id", about.external_id);
-        body.extend(contact(about.phone, about.email));
         let api = self.api()?;
-        if let Some(organisation) = create.organisation {
-            let id = resolve(&api, "/organisations", &organisation).await?;
-            body.insert("organisation".to_owned(), json!(id));
-        }
+        let body = case_body(&api, create).await?;
         let item: Value = api.post("/cases", &body).await?;
-        self.terminal.value(&item);
+        self.said_of_case(&item);
+        Ok(())
+    }
+
+    async fn put_case(&self, put: PutCase) -> Result<(), Failure> {
+        let api = self.api()?;
+        if put.create.about.external_id.is_some() {
+            return Err(Failure::new(
+                Exit::Usage,
+                "the external id is said once: before the options",
+            ));
+        }
+        let mut body = case_body(&api, put.create).await?;
+        body.extend(put.state.map(|state| ("state".to_owned(), json!(state.code()))));
+        let path = format!("/cases/by-external-id/{}", escaped(&put.known_as));
+        let item: Value = api.put(&path, &body).await?;
+        self.said_of_case(&item);
+        Ok(())
+    }
+
+    fn said_of_case(&self, item: &Value) {
+        self.terminal.value(item);
         let id = item.get("id").and_then(Value::as_str).unwrap_or("-");
         self.terminal.data(OneLine(id));
-        Ok(())
     }
 
     async fn edit_case(&self, edit: EditCase) -> Result<(), Failure> {
@@ -202,7 +206,7 @@ impl Here {
 
     pub(super) async fn tunnel_rows(
         &self,
-        api: &super::Api,
+        api: &Api,
         case: &CaseId,
     ) -> Result<Vec<Value>, ApiError> {
         api.list(&format!("/cases/{case}/tunnels"), &Query::default()).await
@@ -243,6 +247,29 @@ fn switch_cell(switch: Option<&SwitchState>, clock: &Clock) -> String {
             format!("on until {}", clock.short(*until))
         }
     }
+}
+
+/// A case as creation takes it.
+async fn case_body(api: &Api, create: CreateCase) -> Result<Map<String, Value>, Failure> {
+    let about = create.about;
+    let mut body = Map::new();
+    let mut put = |key: &str, value: Option<String>| {
+        body.extend(value.map(|value| (key.to_owned(), json!(value))));
+    };
+    put("type", Some(create.kind.code().to_owned()));
+    put("asset", create.asset.map(String::from));
+    put("machine", create.machine.map(String::from));
+    put("title", Some(create.title));
+    put("severity", about.severity.map(|severity| severity.code().to_owned()));
+    put("description", about.description);
+    put("external_id", about.external_id);
+    body.extend(about.priority.map(|priority| ("priority".to_owned(), json!(priority.code()))));
+    body.extend(contact(about.phone, about.email));
+    if let Some(organisation) = create.organisation {
+        let id = resolve(api, "/organisations", &organisation).await?;
+        body.insert("organisation".to_owned(), json!(id));
+    }
+    Ok(body)
 }
 
 /// The contact, as far as it is said; an empty text is nobody.

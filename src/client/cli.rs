@@ -13,7 +13,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub use admin::{AddAsset, AddUser, RoleCommand, UserCommand};
 pub use cases::{
     Answering, Asking, CaseCommand, CaseFilter, CaseKind, CasePriority, CaseSeverity, CaseState,
-    CaseWords, CreateCase, EditCase,
+    CaseWords, CreateCase, EditCase, PutCase,
 };
 pub(super) use groups::code;
 pub use groups::{

@@ -112,11 +112,19 @@ impl Here {
             None => api.get(&path).await?,
         };
         let group = cell(&item, "/group/name");
-        let said = match (group.as_str(), cell(&item, "/escalates_at").as_str()) {
-            ("", _) => format!("{case}: in no group"),
-            (group, "") => format!("{case}: in {group}"),
-            (group, at) => format!("{case}: in {group}; moves on at {at} unless taken up"),
+        let mut said = match group.as_str() {
+            "" => format!("{case}: in no group"),
+            group => format!("{case}: in {group}"),
         };
+        for (at, unless) in [
+            ("/escalates_at", "taken up"),
+            ("/request_escalates_at", "its request for remote access is answered"),
+        ] {
+            let at = cell(&item, at);
+            if !at.is_empty() {
+                said.push_str(&format!("; moves on at {at} unless {unless}"));
+            }
+        }
         self.said(&item, said);
         Ok(())
     }
@@ -273,7 +281,13 @@ async fn changed(api: &Api, mut settings: Value, change: &GroupSettings) -> Resu
     put("stopwatch", change.stopwatch.as_ref().map(|one| json!(code(one))));
     if let (Some(hours), Some(to)) = (change.escalate_after, &change.escalate_to) {
         let to = resolve(api, "/groups", to).await?;
-        put("escalation", Some(json!({"hours": hours, "to": to})));
+        let mut escalation = json!({"hours": hours, "to": to});
+        let own: Map<String, Value> =
+            change.by_priority.iter().map(|(one, hours)| (one.clone(), json!(hours))).collect();
+        if let Some(fields) = escalation.as_object_mut().filter(|_| !own.is_empty()) {
+            fields.insert("by_priority".to_owned(), Value::Object(own));
+        }
+        put("escalation", Some(escalation));
     }
     if let Some(file) = &change.hours_file {
         let fault = |fault: &dyn std::fmt::Display| {

@@ -35,16 +35,21 @@ pub(super) struct PlaceView {
     since: Option<Wall>,
     /// When it moves on, unless somebody takes it up.
     escalates_at: Option<Wall>,
+    /// When it moves on, unless somebody answers the request for remote access that waits.
+    request_escalates_at: Option<Wall>,
 }
 
 impl From<Option<Placed>> for PlaceView {
     fn from(placed: Option<Placed>) -> Self {
         match placed {
-            None => Self { group: None, since: None, escalates_at: None },
-            Some(Placed { group, name, since, due }) => Self {
+            None => {
+                Self { group: None, since: None, escalates_at: None, request_escalates_at: None }
+            }
+            Some(Placed { group, name, since, due, request_due }) => Self {
                 group: Some(Named { id: group, name }),
                 since: Some(since),
                 escalates_at: due,
+                request_escalates_at: request_due,
             },
         }
     }

@@ -84,9 +84,9 @@ pub(super) struct Ask {
 #[serde(deny_unknown_fields)]
 pub(super) struct ContactBody {
     #[serde(default, deserialize_with = "given")]
-    phone: Option<Option<String>>,
+    pub(super) phone: Option<Option<String>>,
     #[serde(default, deserialize_with = "given")]
-    email: Option<Option<String>>,
+    pub(super) email: Option<Option<String>>,
 }
 
 pub(super) async fn create(
@@ -94,13 +94,7 @@ pub(super) async fn create(
     caller: Caller,
     Body(ask): Body<Ask>,
 ) -> Result<(StatusCode, Tagged), Problem> {
-    let about = match (ask.asset, ask.machine) {
-        (Some(asset), None) => About::Asset(asset),
-        (None, Some(machine)) => About::Machine(machine),
-        (None, None) | (Some(_), Some(_)) => {
-            return Err(Problem::invalid("expected exactly one of asset and machine"));
-        }
-    };
+    let about = about(ask.asset, ask.machine)?;
     let details = Details {
         description: prose("description", &ask.description)?,
         severity: ask.severity,
@@ -197,8 +191,19 @@ pub(super) async fn switch(
     Ok(Json(Turned::settle(&desk, switched).await))
 }
 
+/// What a new case is about.
+pub(super) fn about(asset: Option<AssetId>, machine: Option<MachineId>) -> Result<About, Problem> {
+    match (asset, machine) {
+        (Some(asset), None) => Ok(About::Asset(asset)),
+        (None, Some(machine)) => Ok(About::Machine(machine)),
+        (None, None) | (Some(_), Some(_)) => {
+            Err(Problem::invalid("expected exactly one of asset and machine"))
+        }
+    }
+}
+
 /// One line of text, where one is given; null is none.
-fn line(
+pub(super) fn line(
     field: &'static str,
     given: Option<Option<String>>,
 ) -> Result<Option<Option<String>>, Problem> {

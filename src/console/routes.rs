@@ -14,10 +14,10 @@ use axum::{
 use tokio::time::timeout;
 
 use super::{
-    around, assets, case_history, cases, company, customers, decommission, desk::Desk, devices,
-    facilities, groups, health, history, imports, invitations, login, me, messages, models,
-    notifications, organisations, people, problem::Problem, records, requests, sessions, tokens,
-    tunnels, webhooks, workspaces,
+    around, assets, case_history, case_put, cases, company, customers, decommission, desk::Desk,
+    devices, facilities, groups, health, history, imports, invitations, login, me, messages,
+    models, notifications, organisations, people, problem::Problem, records, requests, sessions,
+    tokens, tunnels, webhooks, workspaces,
 };
 
 /// The longest that an answer takes; past it the caller is told so, and may look what became of it.
@@ -129,6 +129,7 @@ fn cases() -> Vec<Route> {
     vec![
         route(People, M::GET,    "/api/v1/cases",                               cases::list),
         route(People, M::POST,   "/api/v1/cases",                               cases::create),
+        route(People, M::PUT,    "/api/v1/cases/by-external-id/{external_id}",  case_put::put),
         route(People, M::GET,    "/api/v1/cases/{case}",                        cases::show),
         route(People, M::PATCH,  "/api/v1/cases/{case}",                        cases::change),
         route(People, M::PUT,    "/api/v1/cases/{case}/remote-access",          cases::switch),

@@ -15,6 +15,13 @@ const KINDS: &[(&str, Option<Event>)] = &[
     ("case.assigned", Some(Event::AssigneeChanged)),
     ("case.closed", Some(Event::CaseClosed)),
     ("case.reopened", Some(Event::CaseReopened)),
+    // That something was said, not what: a conversation is read by whoever may take part in it (INF).
+    ("case.message", Some(Event::MessagePosted)),
+    ("access_request.asked", Some(Event::AccessRequested)),
+    ("access_request.granted", Some(Event::AccessGranted)),
+    ("access_request.declined", Some(Event::AccessDeclined)),
+    ("access_request.withdrawn", Some(Event::AccessWithdrawn)),
+    ("access_request.lapsed", Some(Event::AccessLapsed)),
     ("remote_access.on", Some(Event::SwitchOn)),
     ("remote_access.off", Some(Event::SwitchOff)),
     ("session.started", Some(Event::SessionStarted)),
@@ -107,7 +114,13 @@ mod tests {
 
     #[test]
     fn what_was_refused_and_who_logged_in_is_nobodys_message() {
-        for event in [Event::Refused, Event::LoggedIn, Event::PersonCreated, Event::Flow] {
+        for event in [
+            Event::Refused,
+            Event::LoggedIn,
+            Event::PersonCreated,
+            Event::PersonInvited,
+            Event::Flow,
+        ] {
             assert_eq!(HookKind::of(event), None, "{event}");
         }
     }

@@ -67,7 +67,8 @@ fn cannot_run(why: &str) {
     let _ = writeln!(std::io::stderr(), "SKIPPED: {lacks}");
 }
 
-struct Server {
+/// A real one, for the tests of whoever sends.
+pub(crate) struct Server {
     child: Child,
     out: BufReader<std::process::ChildStdout>,
     port: u16,
@@ -82,7 +83,7 @@ impl Drop for Server {
 
 impl Server {
     /// Starts one, unless this machine has no aiosmtpd; then the test says so, and CI fails.
-    fn start(mode: &str, auth: bool, identity: Option<(&Path, &Path)>) -> Option<Self> {
+    pub(crate) fn start(mode: &str, auth: bool, identity: Option<(&Path, &Path)>) -> Option<Self> {
         let path = |one: Option<&Path>| one.map_or("-".into(), |one| one.display().to_string());
         let mut child = Command::new("/usr/bin/python3")
             .args(["-c", SERVER, mode, if auth { "auth" } else { "open" }])
@@ -110,13 +111,13 @@ impl Server {
     }
 
     /// The next message that it took.
-    fn message(&mut self) -> serde_json::Value {
+    pub(crate) fn message(&mut self) -> serde_json::Value {
         let mut line = String::new();
         self.out.read_line(&mut line).unwrap();
         serde_json::from_str(&line).unwrap()
     }
 
-    fn options(&self, encryption: Encryption) -> Options {
+    pub(crate) fn options(&self, encryption: Encryption) -> Options {
         Options {
             host: "127.0.0.1".into(),
             port: self.port,

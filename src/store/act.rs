@@ -86,6 +86,14 @@ impl Act {
         Ok((revision, Now::read()))
     }
 
+    /// The same turn from its beginning: what was written in it never was.
+    async fn afresh(self) -> Result<Self, StoreError> {
+        let Self { store, tx, _turn, .. } = self;
+        tx.rollback().await?;
+        let tx = store.0.writer.begin_with("BEGIN IMMEDIATE").await?;
+        Ok(Self { store, tx, touched: Vec::new(), told: Vec::new(), _turn })
+    }
+
     /// [`Self::commit`] of a change that gives `value`.
     pub(super) async fn written<T>(self, value: T) -> Result<Written<T>, StoreError> {
         let (revision, committed_at) = self.commit().await?;
@@ -139,6 +147,20 @@ impl Allowed {
         self.act.written(value).await
     }
 
+    /// Another deed on the same objects, in the same write: judged by itself, and refused with all
+    /// that was written before.
+    pub(super) async fn also(mut self, action: Action) -> Result<Self, WriteError> {
+        let Request { who, at, .. } = self.grant.request().clone();
+        match decide(Request { who, action, at }, &self.facts) {
+            Decision::Allow(grant) => {
+                self.entry.role = grant.role().cloned();
+                self.grant = grant;
+                Ok(self)
+            }
+            Decision::Deny(denial) => Err(self.denied(denial).await),
+        }
+    }
+
     /// Allowed by policy, but the object is another tenant's: refused like one that is not there.
     pub(super) async fn not_found(self) -> WriteError {
         self.denied(Denial { reason: Reason::NotFound, visible: false }).await
@@ -178,7 +200,17 @@ impl Store {
         ask: Ask<'_>,
         action: impl FnOnce(&Facts) -> Action,
     ) -> Result<Allowed, WriteError> {
-        let mut act = self.act().await?;
+        let act = self.act().await?;
+        self.judged_in(act, ask, action).await
+    }
+
+    /// [`Self::judged`], in a write that has begun.
+    pub(super) async fn judged_in(
+        &self,
+        mut act: Act,
+        ask: Ask<'_>,
+        action: impl FnOnce(&Facts) -> Action,
+    ) -> Result<Allowed, WriteError> {
         let facts = facts::load(self, act.rows(), &ask.subject).await?;
         let action = action(&facts);
         let entry = entry(&ask, &facts);
@@ -212,8 +244,12 @@ async fn mark_cases(
     Ok(())
 }
 
-/// Records a refusal; that failing is what the caller is told.
-async fn refuse(mut act: Act, entry: Entry, event: Event, denial: Denial) -> WriteError {
+/// Records a refusal, and nothing else; that failing is what the caller is told.
+async fn refuse(act: Act, entry: Entry, event: Event, denial: Denial) -> WriteError {
+    let mut act = match act.afresh().await {
+        Ok(act) => act,
+        Err(fault) => return WriteError::Store(fault),
+    };
     act.tell(Entry { event, done: false, reason: Some(denial.reason.to_string()), ..entry });
     match act.commit().await {
         Ok(_) => WriteError::Denied(denial),

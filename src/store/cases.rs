@@ -2,6 +2,7 @@
 
 mod change;
 mod list;
+mod put;
 mod rows;
 mod switch;
 mod visible;
@@ -11,6 +12,7 @@ use sqlx::SqliteConnection;
 
 pub use change::{CaseChange, Edit};
 pub use list::CaseFilter;
+pub use put::{Put, PutCase};
 pub use rows::{CaseNames, CaseSheet, Turn};
 pub(super) use rows::{case_of, insert_case};
 pub use switch::SwitchAsk;
@@ -65,37 +67,12 @@ impl Store {
         new: &NewCase,
         now: Now,
     ) -> Result<Written<Case>, WriteError> {
-        let title = change::title(&new.title)?;
+        change::title(&new.title)?;
         change::fits(&new.details)?;
         let subject = self.about(new, &by.person).await?;
         let ask = Ask { by, subject, refused: Event::Refused, object: None, now };
-        let mut allowed = self.judged(ask, |_| Action::CreateCase(new.case_type)).await?;
-        if allowed.grant.side() == Some(Side::Operator) && new.details.severity.is_none() {
-            let what = "say how hard production is hit: stopped, degraded or running";
-            return Err(Conflict::field("severity", what).into());
-        }
-        let Some(kind) = kind(new.case_type, &allowed.facts) else {
-            return Err(allowed.not_found().await);
-        };
-        let number = next_number(allowed.rows()).await?;
-        let case = Case {
-            id: numbered(number)?,
-            title,
-            kind,
-            state: State::New,
-            created_by: by.person.clone(),
-            assignee: None,
-            created_at: now.wall,
-            closed_at: None,
-        };
-        insert_case(allowed.rows(), number, &case).await?;
-        change::first_details(&mut allowed, &case, &new.details).await?;
-        let Some(tenant) = allowed.tenant().cloned() else {
-            return Err(allowed.not_found().await);
-        };
-        let (rows, said) = (allowed.rows(), new.organisation.as_ref());
-        organisations::raise(rows, &by.person, &tenant, &case.id, said).await?;
-        told(&mut allowed, &case, Event::CaseCreated, None, Some(code(&new.case_type)));
+        let allowed = self.judged(ask, |_| Action::CreateCase(new.case_type)).await?;
+        let (allowed, case) = opened(allowed, by, new, now).await?;
         Ok(allowed.written(case).await?)
     }
 
@@ -130,6 +107,38 @@ impl Store {
         }
         Ok(subject)
     }
+}
+
+/// Writes the case that was judged.
+async fn opened(
+    mut allowed: Allowed,
+    by: &By,
+    new: &NewCase,
+    now: Now,
+) -> Result<(Allowed, Case), WriteError> {
+    if allowed.grant.side() == Some(Side::Operator) && new.details.severity.is_none() {
+        let what = "say how hard production is hit: stopped, degraded or running";
+        return Err(Conflict::field("severity", what).into());
+    }
+    let found = (kind(new.case_type, &allowed.facts), allowed.tenant().cloned());
+    let (Some(kind), Some(tenant)) = found else { return Err(allowed.not_found().await) };
+    let number = next_number(allowed.rows()).await?;
+    let case = Case {
+        id: numbered(number)?,
+        title: change::title(&new.title)?,
+        kind,
+        state: State::New,
+        created_by: by.person.clone(),
+        assignee: None,
+        created_at: now.wall,
+        closed_at: None,
+    };
+    insert_case(allowed.rows(), number, &case).await?;
+    change::first_details(&mut allowed, &case, &new.details).await?;
+    let (rows, said) = (allowed.rows(), new.organisation.as_ref());
+    organisations::raise(rows, &by.person, &tenant, &case.id, said).await?;
+    told(&mut allowed, &case, Event::CaseCreated, None, Some(code(&new.case_type)));
+    Ok((allowed, case))
 }
 
 /// The parties, out of the very rows that the decision read.

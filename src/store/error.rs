@@ -91,6 +91,9 @@ pub enum Conflict {
     /// Somebody else wrote it since it was read.
     #[error("it was changed meanwhile (revision {found}, not {expected}): look at it again")]
     Stale { expected: Revision, found: Revision },
+    /// What is said once, or elsewhere, by the name of its field.
+    #[error("{field}: {what}")]
+    Fixed { field: &'static str, what: &'static str },
     /// A value that cannot be, by the name of its field.
     #[error("{field}: {what}")]
     Field { field: &'static str, what: String },

@@ -182,7 +182,7 @@ impl Store {
         .execute(allowed.rows())
         .await?;
         if old.settings != new.settings {
-            places::set_clocks(allowed.rows(), &new).await?;
+            places::set_clocks_in(allowed.rows(), &new.id).await?;
         }
         told(&mut allowed, Event::GroupChanged, &new, Some(said(&old)), Some(said(&new)));
         Ok(allowed.written(new).await?)

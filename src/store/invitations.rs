@@ -15,6 +15,7 @@ use super::{
     assignments::{assignable, insert},
     customers::customer_of,
     people::{address, insert_person, insert_tenant, person_name, person_with, tenants_of},
+    roles::role_named,
     rows::Cells,
     tenants::company_name,
 };
@@ -258,6 +259,7 @@ impl Store {
             found.roles
         };
         for offer in &offers {
+            still_there(act.rows(), &person.tenant, &offer.role).await?;
             let id = super::fresh_id()?;
             insert(act.rows(), &id, &person.id, &offer.role, &offer.scope).await?;
         }
@@ -294,6 +296,22 @@ async fn onboard(
         .await?;
     act.touch(Object::Tenant(tenant.id.clone()));
     Ok(tenant.id)
+}
+
+/// That a role of the company's own was not deleted since it was offered.
+async fn still_there(
+    conn: &mut SqliteConnection,
+    tenant: &TenantId,
+    role: &RoleRef,
+) -> Result<(), WriteError> {
+    let RoleRef::Individual(id) = role else { return Ok(()) };
+    match role_named(conn, tenant, id).await? {
+        Some(_) => Ok(()),
+        None => {
+            let what = "a role that goes with this invitation is gone: ask for a new invitation";
+            Err(Conflict::Over(what).into())
+        }
+    }
 }
 
 fn told(act: &mut Act, person: &Person, invitation: &InvitationId, now: Now) {

@@ -2,20 +2,21 @@
 //!
 //! A record that people may hear of leaves a notice in its own transaction. Later, in one of its
 //! own, the notice becomes mail: one for each person whom the policies let see the case *then* and
-//! who wants to be told. So nothing is lost, writers do not wait for it, and whoever lost access in
-//! between hears nothing.
+//! who wants to be told. So nothing is lost, and whoever lost access in between hears nothing. Who
+//! hears of it is found out while others write: of a large company that takes a while. An invitation is told to the address that it is for.
+
+mod audience;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use sqlx::SqliteConnection;
 
-use super::{
-    Store, StoreError, Subject, act::Act, cases, machines, outbox, people, rows::Cells, widen,
-};
+use self::audience::{Audience, Readers, Told, audiences, is_heard, told};
+use super::{Store, StoreError, Subject, cases, machines, outbox, people, rows::Cells, widen};
 use crate::{
     audit::{Actor, Event},
     authz::Action,
-    cases::{Case, CaseType},
+    cases::Case,
     clock::{Now, Wall},
     groups::{Happening, fires},
     ids::{AssetId, CaseId, DeliveryId, PersonId, TenantId},
@@ -28,32 +29,13 @@ const NOTICES_MAX: i64 = 20;
 /// People who hear of one record, at most; a company with more of them has a service desk.
 const RECIPIENTS_MAX: usize = 200;
 
-/// A record that people are to hear of.
-struct Told {
-    at: Wall,
-    actor: String,
-    by: String,
-    tenant: Option<TenantId>,
-    event: Event,
-    case: CaseId,
-    new: Option<String>,
-    reason: Option<String>,
-}
-
-/// Whom a record is for under one topic, before it is asked what each of them may see.
-struct Audience {
-    topic: Topic,
-    /// What happened, as it follows the case's id.
-    said: &'static str,
-    readers: Readers,
-}
-
-enum Readers {
-    One(PersonId),
-    /// Everybody of a company who may do this.
-    Who(TenantId, Action),
-    /// Members of the group that the case is in there, by the group's setting (domain.md G1-10).
-    Members(TenantId, Happening),
+/// One message, to somebody or to an address that is nobody's yet.
+struct Mail {
+    person: Option<PersonId>,
+    address: String,
+    /// The topic, or what else it is.
+    kind: &'static str,
+    letter: Letter,
 }
 
 impl Store {
@@ -107,11 +89,18 @@ impl Store {
         if waiting.is_empty() {
             return Ok(false);
         }
-        let mut act = self.act().await?;
-        for record in &waiting {
-            if let (Some(gateway), Some(told)) = (gateway, told(act.rows(), *record).await?) {
-                self.write_about(&mut act, &told, gateway, now).await?;
+        let mut mail = Vec::new();
+        if let Some(gateway) = gateway {
+            let mut reading = self.reading().await?;
+            for record in &waiting {
+                mail.extend(self.mail_about(&mut reading, *record, gateway, now).await?);
             }
+        }
+        let mut act = self.act().await?;
+        for one in &mail {
+            post(act.rows(), one, now.wall).await?;
+        }
+        for record in &waiting {
             sqlx::query("DELETE FROM notices WHERE record = $1")
                 .bind(record)
                 .execute(act.rows())
@@ -129,120 +118,189 @@ impl Store {
         rows.iter().map(|row| Cells::of("notices", row).number("record")).collect()
     }
 
-    /// One mail a person at most, under the first topic that is theirs.
-    async fn write_about(
+    async fn mail_about(
         &self,
-        act: &mut Act,
-        told: &Told,
+        conn: &mut SqliteConnection,
+        record: i64,
         gateway: &str,
         now: Now,
-    ) -> Result<(), StoreError> {
-        let Some(case) = cases::case_of(act.rows(), &told.case).await? else { return Ok(()) };
+    ) -> Result<Vec<Mail>, StoreError> {
+        let Some(told) = told(conn, record).await? else {
+            return Ok(invitation(conn, record, gateway, now.wall).await?.into_iter().collect());
+        };
+        match cases::case_of(conn, &told.case).await? {
+            Some(case) => self.mail_of(conn, &told, &case, gateway, now).await,
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// One mail a person at most, under the first topic that is theirs.
+    async fn mail_of(
+        &self,
+        conn: &mut SqliteConnection,
+        told: &Told,
+        case: &Case,
+        gateway: &str,
+        now: Now,
+    ) -> Result<Vec<Mail>, StoreError> {
         let machine = match case.asset() {
-            Some(asset) => name_of(act.rows(), asset).await?,
+            Some(asset) => name_of(conn, asset).await?,
             None => None,
         };
-        let mut written = BTreeSet::new();
-        for Audience { topic, said, readers } in audiences(told, &case) {
+        let by = match told.actor.strip_prefix("gateway/") {
+            Some(_) => "the gateway",
+            None => &told.by,
+        };
+        let (mut mail, mut written) = (Vec::new(), BTreeSet::new());
+        for audience in audiences(told, case) {
             let happened = notices::Happening {
-                topic,
-                said,
+                topic: audience.topic,
+                said: audience.said,
                 case: &case.id,
                 title: &case.title,
                 machine: machine.as_deref(),
-                by: &told.by,
+                by,
                 at: told.at,
-                words: told.reason.as_deref(),
+                words: audience.words.as_deref(),
             };
             let letter = happened.letter(gateway);
-            for person in candidates(act, readers, &case, topic).await? {
-                let id = person.0.id.clone();
-                let fresh = written.len() < RECIPIENTS_MAX && !written.contains(&id);
-                if fresh && self.is_told(act, told, &case, &person, now).await? {
-                    post(act, &person.0, topic, &letter, now.wall).await?;
-                    written.insert(id);
+            for person in candidates(conn, &audience, case).await? {
+                let fresh = written.len() < RECIPIENTS_MAX && !written.contains(&person.id);
+                if fresh && self.is_told(conn, told, &person, &audience, now).await? {
+                    written.insert(person.id.clone());
+                    mail.push(Mail {
+                        person: Some(person.id),
+                        address: person.email,
+                        kind: audience.topic.code(),
+                        letter: letter.clone(),
+                    });
                 }
             }
         }
-        Ok(())
+        Ok(mail)
     }
 
     /// Whether a person may hear of it: allowed to read the case, and not the one who did it.
     async fn is_told(
         &self,
-        act: &mut Act,
+        conn: &mut SqliteConnection,
         told: &Told,
-        case: &Case,
-        (person, action): &(Person, Option<Action>),
+        person: &Person,
+        audience: &Audience,
         now: Now,
     ) -> Result<bool, StoreError> {
         if told.actor == Actor::Person(person.id.clone()).to_string() {
             return Ok(false);
         }
-        let subject = Subject::case(person.id.clone(), case.id.clone());
-        let reads = Action::ReadCase(case.id.clone());
-        if !self.allows(act.rows(), &subject, reads, now.wall).await? {
+        let subject = Subject::case(person.id.clone(), told.case.clone());
+        let reads = Action::ReadCase(told.case.clone());
+        if !self.allows(conn, &subject, reads, now.wall).await? {
             return Ok(false);
         }
-        match action {
-            Some(action) => self.allows(act.rows(), &subject, action.clone(), now.wall).await,
+        match &audience.may {
+            Some(action) => self.allows(conn, &subject, action.clone(), now.wall).await,
             None => Ok(true),
         }
     }
 }
 
-/// Those of the readers who want to be told, each with what they must be allowed to do.
+/// Those of an audience who want to be told.
 async fn candidates(
-    act: &mut Act,
-    readers: Readers,
+    conn: &mut SqliteConnection,
+    audience: &Audience,
     case: &Case,
-    topic: Topic,
-) -> Result<Vec<(Person, Option<Action>)>, StoreError> {
-    let (people, action, happening) = match readers {
-        Readers::One(person) => {
-            (people::person_of(act.rows(), &person).await?.into_iter().collect(), None, None)
+) -> Result<Vec<Person>, StoreError> {
+    let mut people = Vec::new();
+    match &audience.readers {
+        Readers::These(named) => {
+            for person in named {
+                people.extend(people::person_of(conn, person).await?);
+            }
         }
-        Readers::Who(tenant, action) => {
-            (people::active_of(act.rows(), &tenant).await?, Some(action), None)
-        }
-        Readers::Members(tenant, happening) => {
-            (people::active_of(act.rows(), &tenant).await?, None, Some(happening))
-        }
-    };
+        Readers::Company(tenant) => people = people::active_of(conn, tenant).await?,
+        Readers::Members(tenant, _) => people = members_of(conn, tenant, &case.id).await?,
+    }
     let mut found = Vec::new();
     for person in people {
-        let wanted = choices(act.rows(), &person.id).await?.get(&topic).copied().unwrap_or(false);
-        let told = match happening {
-            None => wanted,
-            Some(happening) => wanted && fires_for(act, &person, case, happening).await?,
+        let wants = choices(conn, &person.id).await?.get(&audience.topic) == Some(&true);
+        let told = match &audience.readers {
+            Readers::These(_) | Readers::Company(_) => wants,
+            Readers::Members(_, happening) => {
+                wants && fires_for(conn, &person, case, *happening).await?
+            }
         };
         if told {
-            found.push((person, action.clone()));
+            found.push(person);
         }
     }
     Ok(found)
 }
 
+/// A company's people who are in any group, where the case is in one.
+async fn members_of(
+    conn: &mut SqliteConnection,
+    tenant: &TenantId,
+    case: &CaseId,
+) -> Result<Vec<Person>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT p.id, p.tenant, p.email, p.name, p.active FROM people p \
+         WHERE p.tenant = $1 AND p.active = 1 \
+           AND EXISTS (SELECT 1 FROM case_places c WHERE c.case_id = $2 AND c.tenant = $1) \
+           AND EXISTS (SELECT 1 FROM group_members m WHERE m.person = p.id) ORDER BY p.id",
+    )
+    .bind(tenant.as_str())
+    .bind(case.as_str())
+    .fetch_all(conn)
+    .await?;
+    rows.iter().map(|row| people::person_in(&Cells::of("people", row))).collect()
+}
+
 /// Whether the group that the case is in, for the person's company, tells its members of it.
 async fn fires_for(
-    act: &mut Act,
+    conn: &mut SqliteConnection,
     person: &Person,
     case: &Case,
     happening: Happening,
 ) -> Result<bool, StoreError> {
-    let place = widen::by_groups(act.rows(), person, &case.id).await?;
+    let place = widen::by_groups(conn, person, &case.id).await?;
     let member = place.access.is_some();
     Ok(place.group.is_some_and(|group| fires(happening, group.settings.notices, member)))
 }
 
-async fn post(
-    act: &mut Act,
-    person: &Person,
-    topic: Topic,
-    letter: &Letter,
+/// Mail to whoever is invited, unless that is over by now. The token is not in it: the store has only
+/// its digest, and whoever invites hands it over.
+async fn invitation(
+    conn: &mut SqliteConnection,
+    record: i64,
+    gateway: &str,
     now: Wall,
-) -> Result<(), StoreError> {
-    let no = outbox::next_number(act.rows()).await?;
+) -> Result<Option<Mail>, StoreError> {
+    let row = sqlx::query(
+        "SELECT r.actor_name, i.email, i.customer, i.expires, t.name FROM records r \
+         JOIN invitations i ON r.object = 'invitation/' || i.id JOIN tenants t ON t.id = i.tenant \
+         WHERE r.seq = $1 AND r.event = $2 AND i.accepted_at IS NULL AND i.expires > $3 \
+           AND t.active = 1",
+    )
+    .bind(record)
+    .bind(Event::PersonInvited.code())
+    .bind(now.0)
+    .fetch_optional(conn)
+    .await?;
+    let Some(row) = row else { return Ok(None) };
+    let cells = Cells::of("invitations", &row);
+    let (by, company) = (cells.text("actor_name")?, cells.text("name")?);
+    let invited = notices::Invited {
+        by: &by,
+        company: &company,
+        customer: cells.text_or_none("customer")?.is_some(),
+        until: cells.wall("expires")?,
+    };
+    let letter = invited.letter(gateway);
+    Ok(Some(Mail { person: None, address: cells.text("email")?, kind: "invitation", letter }))
+}
+
+async fn post(conn: &mut SqliteConnection, mail: &Mail, now: Wall) -> Result<(), StoreError> {
+    let no = outbox::next_number(conn).await?;
     let id: DeliveryId = super::fresh_id()?;
     sqlx::query(
         "INSERT INTO outbox (no, id, person, address, kind, subject, body, created_at, attempts, \
@@ -251,13 +309,13 @@ async fn post(
     )
     .bind(no)
     .bind(id.as_str())
-    .bind(person.id.as_str())
-    .bind(&person.email)
-    .bind(topic.code())
-    .bind(&letter.subject)
-    .bind(&letter.text)
+    .bind(mail.person.as_ref().map(PersonId::as_str))
+    .bind(&mail.address)
+    .bind(mail.kind)
+    .bind(&mail.letter.subject)
+    .bind(&mail.letter.text)
     .bind(now.0)
-    .execute(act.rows())
+    .execute(conn)
     .await?;
     Ok(())
 }
@@ -268,71 +326,11 @@ pub(super) async fn leave(
     seq: i64,
     event: Event,
 ) -> Result<bool, StoreError> {
-    let heard = matches!(
-        event,
-        Event::CaseCreated
-            | Event::AssigneeChanged
-            | Event::CaseReopened
-            | Event::CasePlaced
-            | Event::CaseEscalated
-    );
+    let heard = is_heard(event);
     if heard {
         sqlx::query("INSERT INTO notices (record) VALUES ($1)").bind(seq).execute(conn).await?;
     }
     Ok(heard)
-}
-
-/// Whom a record is for.
-fn audiences(told: &Told, case: &Case) -> Vec<Audience> {
-    let mut found = Vec::new();
-    let mut add = |topic, said, readers: Option<Readers>| {
-        found.extend(readers.map(|readers| Audience { topic, said, readers }));
-    };
-    if told.event == Event::CaseCreated && case.case_type() == CaseType::Shared {
-        let works = Action::ChangeState(case.id.clone());
-        let who = case.provider().map(|provider| Readers::Who(provider.clone(), works));
-        add(Topic::CaseOpened, "was opened", who);
-    }
-    if told.event == Event::AssigneeChanged {
-        let assignee = told.new.as_ref().and_then(|person| person.parse().ok());
-        add(Topic::CaseAssigned, "was assigned to you", assignee.map(Readers::One));
-    }
-    if told.event == Event::CaseReopened {
-        let said = "was opened again";
-        add(Topic::CaseReopened, said, case.assignee.clone().map(Readers::One));
-        for party in [case.operator(), case.provider()].into_iter().flatten() {
-            let members = Readers::Members(party.clone(), Happening::Reopened);
-            add(Topic::GroupCase, said, Some(members));
-        }
-    }
-    if told.event == Event::CasePlaced || told.event == Event::CaseEscalated {
-        // How a company arranges its own work is told in that company alone.
-        let members = told.tenant.clone().map(|own| Readers::Members(own, Happening::Authorised));
-        add(Topic::GroupCase, "came into a group of yours", members);
-    }
-    found
-}
-
-async fn told(conn: &mut SqliteConnection, seq: i64) -> Result<Option<Told>, StoreError> {
-    let row = sqlx::query(
-        "SELECT at, actor, actor_name, tenant, event, case_id, new_value, reason FROM records \
-         WHERE seq = $1 AND case_id IS NOT NULL",
-    )
-    .bind(seq)
-    .fetch_optional(conn)
-    .await?;
-    let Some(row) = row else { return Ok(None) };
-    let cells = Cells::of("records", &row);
-    Ok(Some(Told {
-        at: cells.wall("at")?,
-        actor: cells.text("actor")?,
-        by: cells.text("actor_name")?,
-        tenant: cells.id_or_none("tenant")?,
-        event: cells.code("event")?,
-        case: cells.id("case_id")?,
-        new: cells.text_or_none("new_value")?,
-        reason: cells.text_or_none("reason")?,
-    }))
 }
 
 async fn name_of(

@@ -29,7 +29,7 @@ pub(super) const TURN_WAIT: Duration = Duration::from_secs(5);
 const CHANGES_KEPT: usize = 1024;
 /// The steps that bring an empty file to the schema of this program, in order. One that was shipped
 /// is never changed: what comes later is a step of its own.
-const STEPS: &[&str] = &[
+pub(super) const STEPS: &[&str] = &[
     include_str!("schema/01_first.sql"),
     include_str!("schema/02_access.sql"),
     include_str!("schema/03_cases.sql"),
@@ -37,6 +37,7 @@ const STEPS: &[&str] = &[
     include_str!("schema/05_groups.sql"),
     include_str!("schema/06_sync.sql"),
     include_str!("schema/07_lists.sql"),
+    include_str!("schema/08_clocks.sql"),
 ];
 
 /// What the store lets in.

@@ -44,6 +44,9 @@ struct Data<'a> {
     asset: Option<&'a AssetId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     session: Option<&'a SessionId>,
+    /// The request for remote access, by its id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request: Option<&'a str>,
     /// Who did it: `person/ID`, `device/ID`, `gateway/ID`.
     by: String,
     by_name: &'a str,
@@ -189,6 +192,7 @@ fn body(entry: &Entry, kind: HookKind, case: Option<&Case>) -> Result<String, St
         case,
         asset: entry.asset.as_ref(),
         session: entry.session.as_ref(),
+        request: entry.object.as_deref().and_then(|object| object.strip_prefix("request/")),
         by: entry.actor.to_string(),
         by_name: &entry.actor_name,
         reason: entry.reason.as_deref(),

@@ -6,6 +6,7 @@ use super::{
     By, Conflict, Listed, Object, Page, Store, StoreError, Subject, WriteError, Written,
     act::{Allowed, Ask},
     assignments::{an_admin_remains, delete_assignments_of},
+    requests,
     rows::{Cells, code},
 };
 use crate::{
@@ -158,8 +159,9 @@ impl Store {
         Ok(allowed.written(person).await?)
     }
 
-    /// Deletes a person: no log-in, no role, no token is left, and the address is free. The row stays
-    /// with its name, for the cases, sessions and records that speak of it.
+    /// Deletes a person: no log-in, no role, no token, no membership is left, what they asked for is
+    /// taken back, and the address is free. The row stays with its name, for the cases, sessions and
+    /// records that speak of it.
     ///
     /// # Errors
     ///
@@ -182,9 +184,15 @@ impl Store {
             "DELETE FROM tokens WHERE person = $1",
             "DELETE FROM person_keys WHERE person = $1",
             "DELETE FROM api_tokens WHERE person = $1",
+            // A group whose last member is gone inherits again (domain.md G1-2).
+            "DELETE FROM group_members WHERE person = $1",
+            "DELETE FROM group_duties WHERE person = $1",
+            "DELETE FROM case_participants WHERE person = $1",
+            "DELETE FROM case_copies WHERE person = $1",
         ] {
             sqlx::query(sql).bind(person.id.as_str()).execute(allowed.rows()).await?;
         }
+        requests::all_withdrawn(&mut allowed, by, &person.id, now).await?;
         // The address stays unique, and is of a domain that nobody can have (RFC 6761).
         sqlx::query(
             "UPDATE people SET active = 0, password_hash = NULL, email = $2, deleted_at = $3 \

@@ -5,6 +5,9 @@
 //!                                  └─ nobody takes it up for N working hours: the gateway ──> C
 //! ```
 //!
+//! The operator's group answers for requests for remote access as well: one that nobody answers for N
+//! working hours moves the case on, whoever works on it (domain.md G1-8).
+//!
 //! Each party of a case has groups of its own: what one company does with a case is not the other's
 //! to see (INF).
 
@@ -14,7 +17,8 @@ use super::{
     By, Conflict, Object, Store, StoreError, Subject, WriteError, Written,
     act::{Act, Ask, by_gateway},
     cases::case_of,
-    groups::{Group, group_of},
+    groups::{Group, group_in, group_of},
+    requests,
     rows::Cells,
     widen::{ByGroups, by_groups},
 };
@@ -23,7 +27,7 @@ use crate::{
     authz::{Action, Reason},
     cases::State,
     clock::{Now, Wall},
-    groups::{Place, due, place},
+    groups::{Place, due, place, unanswered},
     ids::{CaseId, GatewayId, GroupId, TenantId},
 };
 
@@ -38,7 +42,12 @@ pub struct Placed {
     pub since: Wall,
     /// When it moves on, unless somebody takes it up.
     pub due: Option<Wall>,
+    /// When it moves on, unless somebody answers the request for remote access that waits.
+    pub request_due: Option<Wall>,
 }
+
+/// Why the gateway moves a case on that somebody may have taken up: in its record.
+pub(super) const UNANSWERED: &str = "request_unanswered";
 
 impl Store {
     /// Where a case is for `tenant`, whoever asks: for those who were shown the case.
@@ -52,7 +61,7 @@ impl Store {
         case: &CaseId,
     ) -> Result<Option<Placed>, StoreError> {
         let row = sqlx::query(
-            "SELECT p.grp, g.name, p.since, p.due \
+            "SELECT p.grp, g.name, p.since, p.due, p.request_due \
              FROM case_places p JOIN resource_groups g ON g.id = p.grp \
              WHERE p.case_id = $1 AND p.tenant = $2",
         )
@@ -63,7 +72,13 @@ impl Store {
         row.map(|row| {
             let cells = Cells::of("case_places", &row);
             let (group, name) = (cells.id("grp")?, cells.text("name")?);
-            Ok(Placed { group, name, since: cells.wall("since")?, due: cells.wall_or_none("due")? })
+            Ok(Placed {
+                group,
+                name,
+                since: cells.wall("since")?,
+                due: cells.wall_or_none("due")?,
+                request_due: cells.wall_or_none("request_due")?,
+            })
         })
         .transpose()
     }
@@ -130,7 +145,8 @@ impl Store {
         }
         let mut act = self.act().await?;
         let rows = sqlx::query(
-            "SELECT case_id, tenant, grp FROM case_places WHERE due <= $1 ORDER BY due LIMIT $2",
+            "SELECT case_id, tenant, grp, due FROM case_places \
+             WHERE due <= $1 OR request_due <= $1 ORDER BY case_id, tenant LIMIT $2",
         )
         .bind(now.0)
         .bind(BATCH)
@@ -138,43 +154,57 @@ impl Store {
         .await?;
         for row in &rows {
             let cells = Cells::of("case_places", row);
-            let (case, tenant) = (cells.id("case_id")?, cells.id("tenant")?);
-            move_on(&mut act, gateway, &case, &tenant, &cells.id("grp")?, now).await?;
+            let late = Late {
+                case: cells.id("case_id")?,
+                tenant: cells.id("tenant")?,
+                from: cells.id("grp")?,
+                taken_up: cells.wall_or_none("due")?.is_none_or(|due| due > now),
+            };
+            move_on(&mut act, gateway, &late, now).await?;
         }
         act.commit().await?;
         self.next_escalation().await
     }
 
     async fn next_escalation(&self) -> Result<Option<Wall>, StoreError> {
-        let row = sqlx::query("SELECT MIN(due) AS due FROM case_places WHERE due IS NOT NULL")
-            .fetch_one(self.readers()?)
-            .await?;
+        let row = sqlx::query(
+            "SELECT MIN(at) AS due FROM \
+             (SELECT MIN(due) AS at FROM case_places WHERE due IS NOT NULL \
+              UNION ALL \
+              SELECT MIN(request_due) FROM case_places WHERE request_due IS NOT NULL) AS clocks",
+        )
+        .fetch_one(self.readers()?)
+        .await?;
         Cells::of("case_places", &row).wall_or_none("due")
     }
 }
 
-/// One case from the group where nobody took it up to the one that this escalates to.
+/// A case whose time in a group is up.
+struct Late {
+    case: CaseId,
+    tenant: TenantId,
+    from: GroupId,
+    /// Somebody has it: it is a request that nobody answered.
+    taken_up: bool,
+}
+
+/// One case from the group where nobody acted to the one that this escalates to.
 async fn move_on(
     act: &mut Act,
     gateway: &GatewayId,
-    case: &CaseId,
-    tenant: &TenantId,
-    from: &GroupId,
+    Late { case, tenant, from, taken_up }: &Late,
     now: Wall,
 ) -> Result<(), StoreError> {
     let old = group_of(act.rows(), from).await?;
-    let way = old.as_ref().and_then(|old| old.settings.escalation.way());
-    let to = match way {
-        Some((to, _)) => group_of(act.rows(), to).await?,
+    let to = match old.as_ref().and_then(|old| old.settings.escalation.to()) {
+        Some(to) => group_of(act.rows(), to).await?,
         None => None,
     };
     let row = case_of(act.rows(), case).await?;
     let (Some(old), Some(to), Some(row)) = (old, to, row) else {
-        sqlx::query("UPDATE case_places SET due = NULL WHERE case_id = $1 AND tenant = $2")
-            .bind(case.as_str())
-            .bind(tenant.as_str())
-            .execute(act.rows())
-            .await?;
+        let sql = "UPDATE case_places SET due = NULL, request_due = NULL \
+                   WHERE case_id = $1 AND tenant = $2";
+        sqlx::query(sql).bind(case.as_str()).bind(tenant.as_str()).execute(act.rows()).await?;
         return Ok(());
     };
     write_place(act.rows(), case, tenant, Some(&to), row.state, now).await?;
@@ -185,6 +215,7 @@ async fn move_on(
         object: Some(format!("case/{case}")),
         old: Some(old.name),
         new: Some(to.name),
+        reason: taken_up.then(|| UNANSWERED.to_owned()),
         ..by_gateway(now, gateway, Event::CaseEscalated)
     });
     Ok(())
@@ -213,42 +244,77 @@ async fn write_place(
         .execute(&mut *conn)
         .await?;
     let Some(group) = group else { return Ok(()) };
-    let due = due(&group.settings.escalation, &group.settings.hours, now, state);
     sqlx::query(
-        "INSERT INTO case_places (case_id, tenant, grp, since, due) VALUES ($1, $2, $3, $4, $5)",
+        "INSERT INTO case_places (case_id, tenant, grp, since, taken_up) VALUES ($1, $2, $3, $4, $5)",
     )
     .bind(case.as_str())
     .bind(tenant.as_str())
     .bind(group.id.as_str())
     .bind(now.0)
-    .bind(due.map(|due| due.0))
-    .execute(conn)
+    .bind(i64::from(state != State::New))
+    .execute(&mut *conn)
     .await?;
-    Ok(())
+    set_clocks_of_case(conn, case).await
 }
 
-/// Sets the clocks of the cases in `group` that are still new by its settings as they are now.
-pub(super) async fn set_clocks(
+/// Sets the clocks of a case in each group that it is in: as its priority is now, and as requests wait
+/// on it.
+pub(super) async fn set_clocks_of_case(
     conn: &mut SqliteConnection,
-    group: &Group,
+    case: &CaseId,
 ) -> Result<(), StoreError> {
     let rows = sqlx::query(
-        "SELECT p.case_id, p.since FROM case_places p JOIN cases c ON c.id = p.case_id \
-         WHERE p.grp = $1 AND c.state = 'new'",
+        "SELECT g.*, p.since, p.taken_up, c.priority, c.operator FROM case_places p \
+         JOIN resource_groups g ON g.id = p.grp JOIN cases c ON c.id = p.case_id \
+         WHERE p.case_id = $1",
     )
-    .bind(group.id.as_str())
+    .bind(case.as_str())
     .fetch_all(&mut *conn)
     .await?;
     for row in &rows {
         let cells = Cells::of("case_places", row);
+        let group = group_in(&cells)?;
         let since = cells.wall("since")?;
-        let due = due(&group.settings.escalation, &group.settings.hours, since, State::New);
-        sqlx::query("UPDATE case_places SET due = $3 WHERE case_id = $1 AND grp = $2")
-            .bind(cells.text("case_id")?)
-            .bind(group.id.as_str())
-            .bind(due.map(|due| due.0))
-            .execute(&mut *conn)
-            .await?;
+        let state = if cells.flag("taken_up")? { State::InProgress } else { State::New };
+        let priority = cells.code_or_none("priority")?;
+        let (escalation, hours) = (&group.settings.escalation, &group.settings.hours);
+        let due = due(escalation, hours, since, (state, priority));
+        let answers = cells.id_or_none("operator")?.as_ref() == Some(&group.tenant);
+        let waiting = if answers { requests::open_on(conn, case).await? } else { Vec::new() };
+        let late = |asked: Wall| unanswered(escalation, hours, asked.max(since), priority);
+        // One that lapses before is over by then.
+        let request_due = waiting
+            .iter()
+            .filter_map(|one| late(one.asked_at).filter(|due| *due < one.expires_at))
+            .min();
+        sqlx::query(
+            "UPDATE case_places SET due = $3, request_due = $4 WHERE case_id = $1 AND grp = $2",
+        )
+        .bind(case.as_str())
+        .bind(group.id.as_str())
+        .bind(due.map(|due| due.0))
+        .bind(request_due.map(|due| due.0))
+        .execute(&mut *conn)
+        .await?;
+    }
+    Ok(())
+}
+
+/// Sets the clocks of the cases in `group`, by its settings as they are now.
+pub(super) async fn set_clocks_in(
+    conn: &mut SqliteConnection,
+    group: &GroupId,
+) -> Result<(), StoreError> {
+    let rows = sqlx::query(
+        "SELECT case_id FROM case_places WHERE grp = $1 AND (taken_up = 0 OR case_id IN \
+             (SELECT case_id FROM access_requests WHERE state = 'open'))",
+    )
+    .bind(group.as_str())
+    .fetch_all(&mut *conn)
+    .await?;
+    for row in &rows {
+        let case = Cells::of("case_places", row).id("case_id")?;
+        set_clocks_of_case(conn, &case).await?;
     }
     Ok(())
 }

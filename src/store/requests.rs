@@ -7,6 +7,8 @@
 //!                   └─ nobody answers in time, or the case is closed: Lapsed
 //! ```
 //!
+//! While one is open, the clock of the operator's group runs (`places`).
+//!
 //! What always holds: one open request for each person and case; granting is turning the switch on,
 //! in the same transaction and by the same permission.
 
@@ -19,6 +21,7 @@ use super::{
     Written,
     act::{Act, Allowed, Ask, by_gateway},
     cases::{Visible, WORDS_BYTES_MAX, turn_case, wanted},
+    places,
     rows::{Cells, code, kept},
 };
 use crate::{
@@ -122,6 +125,7 @@ impl Store {
             answer: None,
         };
         insert(allowed.rows(), &request).await?;
+        places::set_clocks_of_case(allowed.rows(), case).await?;
         allowed.tell(Event::AccessRequested, |entry| of_request(entry, &request));
         Ok(allowed.written(request).await?)
     }
@@ -302,6 +306,24 @@ pub(super) async fn all_lapsed(
     Ok(())
 }
 
+/// Whoever asked is gone: nobody waits for the answers any more.
+pub(super) async fn all_withdrawn(
+    allowed: &mut Allowed,
+    by: &By,
+    person: &PersonId,
+    now: Now,
+) -> Result<(), StoreError> {
+    let rows = sqlx::query("SELECT * FROM access_requests WHERE person = $1 AND state = 'open'")
+        .bind(person.as_str())
+        .fetch_all(allowed.rows())
+        .await?;
+    for row in &rows {
+        let request = request_in(&Cells::of("access_requests", row))?;
+        settle(allowed, request, RequestState::Withdrawn, Some(by), now).await?;
+    }
+    Ok(())
+}
+
 /// Ends an open request, with its record.
 async fn settle(
     allowed: &mut Allowed,
@@ -319,6 +341,7 @@ async fn settle(
     let answered_by = by.map(|by| by.person.clone());
     let request = AccessRequest { state, answered_by, answered_at: Some(now.wall), ..request };
     write_answer(allowed.rows(), &request).await?;
+    places::set_clocks_of_case(allowed.rows(), &request.case).await?;
     allowed.tell(event, |entry| of_request(entry, &request));
     Ok(request)
 }
@@ -341,6 +364,7 @@ pub(super) async fn lapse_late(
         let mut entry = by_gateway(now.wall, gateway, Event::AccessLapsed);
         of_request(&mut entry, &request);
         act.tell(entry);
+        places::set_clocks_of_case(act.rows(), &request.case).await?;
     }
     Ok(rows.len())
 }
@@ -400,7 +424,8 @@ async fn write_answer(
     Ok(())
 }
 
-async fn open_on(
+/// The requests that wait for an answer on a case, the oldest first.
+pub(super) async fn open_on(
     conn: &mut SqliteConnection,
     case: &CaseId,
 ) -> Result<Vec<AccessRequest>, StoreError> {

@@ -7,12 +7,15 @@ mod decommission;
 mod devices;
 mod groups;
 mod imports;
+mod joining;
 mod models;
 mod notices;
 mod opening;
 mod outbox;
+mod put;
 mod records;
 mod sessions;
+mod unanswered;
 mod visible;
 mod writes;
 

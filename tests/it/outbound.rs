@@ -102,6 +102,37 @@ async fn a_ticket_system_hears_of_a_machine_and_believes_what_is_signed() {
     let log = ada.must(&["webhook", "deliveries", "tickets"]).await;
     assert!(log.contains("asset.created") && log.contains("webhook.test"), "{log}");
     let topics = wim.must(&["notifications", "set", "case_assigned", "off"]).await;
-    assert!(topics.contains("case_assigned  off"), "{topics}");
+    let mut rows = topics.lines().map(|row| row.split_whitespace().collect::<Vec<_>>());
+    assert!(rows.any(|row| row.starts_with(&["case_assigned", "off"])), "{topics}");
+    gateway.audit_verifies().await;
+}
+
+#[tokio::test]
+async fn a_ticket_system_opens_changes_and_closes_a_case_by_its_own_number() {
+    let gateway = gateway().await;
+    let ada = gateway.technician(ADMIN, &gateway.admin_password()).await;
+    let dir = tempfile::tempdir().unwrap();
+    let add = async |name: &str, role: &str| {
+        let (email, file) = (format!("{name}@aurora.example"), dir.path().join(name));
+        let out = file.to_str().unwrap();
+        let person = ["user", "add", &email, "--name", name, "--role", role, "--password-out", out];
+        ada.must(&person).await;
+        gateway.technician(&email, file.as_ref()).await
+    };
+    let wim = add("wim", "workshop_manager").await;
+    wim.must(&["asset", "add", "press-7", "--name", "Press 7", "--serial", "SN-7"]).await;
+    let mia = add("mia", "maintenance_engineer").await;
+    let ticket = ["case", "put", "HD/17", "--type", "operator_internal", "--asset", "press-7"];
+    let put = async |more: &[&str]| {
+        let words = ["--severity", "degraded", "--title", "It squeaks"];
+        mia.must(&[&ticket[..], &words, more].concat()).await
+    };
+    assert_eq!(put(&[]).await, "CASE-1\n");
+    assert_eq!(put(&["--state", "closed"]).await, "CASE-1\n");
+    assert_eq!(put(&["--state", "closed"]).await, "CASE-1\n");
+    let history = mia.must(&["case", "history", "CASE-1"]).await;
+    assert_eq!(history.matches("case closed").count(), 1, "{history}");
+    let found = mia.must(&["cases", "--external-id", "HD/17"]).await;
+    assert!(found.contains("CASE-1") && found.contains("closed"), "{found}");
     gateway.audit_verifies().await;
 }

@@ -96,6 +96,32 @@ async fn unpairing_the_device_ends_the_session() {
     assert!(is_reset(&mut leg).await);
 }
 
+#[tokio::test]
+async fn removing_the_link_ends_the_providers_session_and_leaves_other_machines_alone() {
+    let (world, mut agent, mut ana, opened, mut leg) = live().await;
+    let _other_agent = world.agent(2).await;
+    let (_, _, mut other) = world.live(2).await;
+    let removed = world.store.remove_link(&by("olaf"), &id("m-1"), Now::read()).await;
+    let settled = world.settled(removed.unwrap().revision).await;
+    assert_eq!((settled.confirmed, settled.sessions_ended), (true, 1));
+    assert_eq!(ana.ended().await, EndCause::LinkRemoved);
+    assert!(is_reset(&mut leg).await);
+    agent.hears(&Heard::LegEnded { channel: 1, reset: true }).await;
+    ping(&mut other).await;
+    world.broker.drain(Duration::ZERO).await;
+    let ends = world.ends_on_disk(&opened.session).await;
+    assert_eq!(ends.last().unwrap(), "session_ended link_removed");
+}
+
+#[tokio::test]
+async fn deleting_the_person_ends_the_session() {
+    let (world, _agent, mut ana, _, mut leg) = live().await;
+    let deleted = world.store.delete_person(&by("tina"), &id("ana"), Now::read()).await;
+    assert!(world.settled(deleted.unwrap().revision).await.confirmed);
+    assert_eq!(ana.ended().await, EndCause::UserDisabled);
+    assert!(is_reset(&mut leg).await);
+}
+
 /// E3: the sessions end first; only then is the device unpaired and its key void.
 #[tokio::test]
 async fn decommissioning_the_device_ends_the_session_before_anything_else() {

@@ -137,6 +137,8 @@ pub enum CaseCommand {
     },
     /// Create a case
     Create(CreateCase),
+    /// Bring a case to what an outside ticket system says, by its number there; create it if new
+    Put(PutCase),
     /// Change what it tells
     Edit(EditCase),
     /// Set its state
@@ -225,6 +227,19 @@ pub struct CreateCase {
     /// For which of your organisations, by name or id; who belongs to several must say
     #[arg(long, value_name = "ORGANISATION")]
     pub organisation: Option<String>,
+}
+
+/// Of a case that is there, what is left out stays; its type and its machine must be the same.
+#[derive(Debug, Args)]
+pub struct PutCase {
+    /// Its number in the outside ticket system
+    #[arg(value_name = "EXTERNAL_ID")]
+    pub known_as: String,
+    #[command(flatten)]
+    pub create: CreateCase,
+    /// The state that it should be in
+    #[arg(long)]
+    pub state: Option<CaseState>,
 }
 
 /// New values; what is left out stays, and an empty text takes the value away.

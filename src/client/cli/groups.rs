@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::OnOff;
+use super::{CasePriority, OnOff};
 use crate::ids::{CaseId, PersonId, SessionId};
 
 #[derive(Debug, Subcommand)]
@@ -67,6 +67,10 @@ pub struct GroupSettings {
     /// The group that such cases move on to
     #[arg(long, value_name = "GROUP", requires = "escalate_after")]
     pub escalate_to: Option<String>,
+    /// Other hours for cases of one priority; may be repeated
+    #[arg(long = "escalate-priority", value_name = "PRIORITY=HOURS", requires = "escalate_to")]
+    #[arg(value_parser = hours_of_priority)]
+    pub by_priority: Vec<(String, u32)>,
     /// What becomes of the time spent in sessions
     #[arg(long, value_enum)]
     pub stopwatch: Option<StopwatchOption>,
@@ -86,6 +90,15 @@ pub struct GroupSettings {
     /// "holidays": ["2026-12-25"]}
     #[arg(long, value_name = "FILE")]
     pub hours_file: Option<PathBuf>,
+}
+
+/// A priority as the API knows it, and hours.
+fn hours_of_priority(text: &str) -> Result<(String, u32), String> {
+    let found = text.split_once('=').and_then(|(priority, hours)| {
+        let priority = CasePriority::from_str(priority, true).ok()?.code()?;
+        Some((priority.to_owned(), hours.parse().ok()?))
+    });
+    found.ok_or_else(|| "expected low, normal, high or urgent, and hours: urgent=1".to_owned())
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -331,6 +344,18 @@ mod tests {
         assert!(said.contains("--escalate-to"), "{said}");
         let said = refused("caseway group add Desk --escalate-to Second");
         assert!(said.contains("--escalate-after"), "{said}");
+    }
+
+    #[test]
+    fn hours_of_a_priority_name_a_priority_that_there_is() {
+        for wrong in ["urgent", "urgent=soon", "none=1", "asap=1", "urgent=-1"] {
+            let said = refused(&format!(
+                "caseway group add Desk --escalate-after 8 --escalate-to B --escalate-priority {wrong}"
+            ));
+            assert!(said.contains("urgent=1"), "{said}");
+        }
+        let said = refused("caseway group add Desk --escalate-priority urgent=1");
+        assert!(said.contains("--escalate-to"), "{said}");
     }
 
     #[test]

@@ -186,3 +186,78 @@ async fn a_message_names_whom_it_cannot_reach() {
     assert_eq!(read["items"].as_array().unwrap().len(), 1);
     assert_eq!(read["items"][0]["text"], "first\nsecond");
 }
+
+#[tokio::test]
+async fn an_outside_system_puts_its_tickets_by_their_own_numbers() {
+    let world = World::start().await;
+    let path = "/api/v1/cases/by-external-id/HD%2F17%20b";
+    let put = async |person: &str, body: &Value| {
+        world.ask(Some(person), Method::PUT, path, body.clone()).await
+    };
+    let mut body = json!({
+        "type": "operator_internal", "asset": "press-7", "title": "It squeaks",
+        "severity": "degraded", "contact": { "phone": "+49 30 1" },
+    });
+    let opened = put("emil", &body).await;
+    assert_eq!(opened.status, StatusCode::CREATED, "{}", opened.text);
+    assert_eq!(opened.json["external_id"], "HD/17 b");
+    assert_eq!(opened.json["contact"]["email"], "emil@op.example");
+    let again = put("emil", &body).await;
+    assert_eq!((again.status, &again.json), (StatusCode::OK, &opened.json));
+    assert_eq!(again.headers["etag"], opened.headers["etag"]);
+
+    body["state"] = json!("closed");
+    body["contact"] = json!({ "phone": null });
+    let closed = put("emil", &body).await;
+    assert_eq!((closed.status, &closed.json["state"]), (StatusCode::OK, &json!("closed")));
+    assert_eq!(closed.json["contact"], json!({ "phone": null, "email": "emil@op.example" }));
+
+    let mut other = body.clone();
+    other["type"] = json!("shared");
+    let fixed = put("emil", &other).await;
+    assert_eq!((fixed.status, &fixed.json["reason"]), (StatusCode::CONFLICT, &json!("conflict")));
+    assert!(fixed.json["detail"].as_str().unwrap().starts_with("type: "), "{}", fixed.text);
+    body["external_id"] = json!("HD-18");
+    assert_eq!(put("emil", &body).await.status, StatusCode::BAD_REQUEST);
+    // A person of the company who may not see the case learns what a stranger learns.
+    body.as_object_mut().unwrap().remove("external_id");
+    let hidden = put("tina", &body).await;
+    let nowhere = world.ask(Some("tina"), Method::GET, "/api/v1/cases/CASE-99", Value::Null).await;
+    assert_eq!((hidden.status, hidden.text), (StatusCode::NOT_FOUND, nowhere.text));
+    let long = format!("/api/v1/cases/by-external-id/{}", "x".repeat(255));
+    let refused = world.ask(Some("emil"), Method::PUT, &long, body).await;
+    assert_eq!(refused.status, StatusCode::BAD_REQUEST);
+    assert!(refused.text.contains("external_id: "), "{}", refused.text);
+}
+
+#[tokio::test]
+async fn a_group_says_when_a_case_moves_on_and_when_its_request_moves_it() {
+    let world = World::start().await;
+    let group =
+        async |body: Value| world.ask(Some("tina"), Method::POST, "/api/v1/groups", body).await;
+    let second = group(json!({ "name": "Second" })).await.json["id"].clone();
+    let escalation = json!({ "hours": 8, "by_priority": { "urgent": 1 }, "to": second });
+    let first = json!({ "name": "First", "settings": { "escalation": escalation } });
+    let first = group(first).await.json;
+    assert_eq!(first["settings"]["escalation"], escalation);
+    for wrong in [json!({ "soon": 1 }), json!({ "urgent": 8_761 }), json!({ "urgent": "1" })] {
+        let escalation = json!({ "hours": 8, "by_priority": wrong, "to": second });
+        let refused = group(json!({ "name": "X", "settings": { "escalation": escalation } })).await;
+        assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{}", refused.text);
+    }
+    let duties = json!({ "duties": ["dispatch"] });
+    world.done("tina", Method::PUT, "/api/v1/group-duties/milo", duties).await;
+    let path = format!("{CASE}/group");
+    let placed = world.done("milo", Method::PUT, &path, json!({ "group": first["id"] })).await;
+    assert!(placed["escalates_at"].is_string(), "{placed}");
+    assert_eq!(placed["request_escalates_at"], Value::Null);
+    let ask = json!({ "reason": "look at the valve" });
+    world.done("stan", Method::POST, &format!("{CASE}/access-requests"), ask).await;
+    world.done("stan", Method::PATCH, CASE, json!({ "state": "in_progress" })).await;
+    let placed = world.done("milo", Method::GET, &path, Value::Null).await;
+    assert_eq!(placed["escalates_at"], Value::Null);
+    let plainly = placed["request_escalates_at"].as_str().unwrap().to_owned();
+    world.done("stan", Method::PATCH, CASE, json!({ "priority": "urgent" })).await;
+    let placed = world.done("milo", Method::GET, &path, Value::Null).await;
+    assert!(placed["request_escalates_at"].as_str().unwrap() < plainly.as_str(), "{placed}");
+}

@@ -198,6 +198,13 @@ fn right_about_cases(route: &Route) -> Option<(&'static str, Value)> {
                 "severity": "degraded",
             }),
         ),
+        ("PUT", "/api/v1/cases/by-external-id/{external_id}") => (
+            "emil",
+            json!({
+                "type": "operator_internal", "asset": "press-7", "title": "It squeaks",
+                "severity": "degraded",
+            }),
+        ),
         ("PATCH", "/api/v1/cases/{case}") => ("stan", json!({ "state": "in_progress" })),
         ("PUT", "/api/v1/cases/{case}/remote-access")
         | ("PUT", "/api/v1/assets/{asset}/remote-access") => ("wanda", json!({ "on": true })),
@@ -324,6 +331,7 @@ fn filled(route: &Route, made: &Made) -> String {
     let path = route
         .path
         .replace("{case}", "CASE-1")
+        .replace("{external_id}", "HD-17")
         .replace("{asset}", "press-7")
         .replace("{tunnel}", "press-7-plc")
         .replace("{device}", "edge-7")

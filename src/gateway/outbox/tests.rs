@@ -9,38 +9,71 @@ use tokio::{
 
 use super::*;
 use crate::{
+    cases::{Case, Kind, State, Switch},
+    machines::Asset,
+    mail::{Encryption, tests::Server},
     registry::Registry,
     store::{By, Limits, NewHook, Seed, SeedPerson},
     tenancy::{Assignment, Person, Role, Scope as Covers, Tenant, TenantRole},
     webhooks::{Guard, Options},
 };
 
+/// An operator with an admin, two who talk about its press in CASE-1.
 fn seed() -> Seed {
     let tenant = Tenant {
         id: "op".parse().unwrap(),
         name: "Op".into(),
         active: true,
-        roles: [TenantRole::Basic, TenantRole::Operator].into(),
+        roles: [TenantRole::Basic, TenantRole::Operator, TenantRole::OperatorInternalService]
+            .into(),
     };
-    let person = Person {
-        id: "tina".parse().unwrap(),
-        tenant: tenant.id.clone(),
-        email: "tina@op.example".into(),
-        name: "Tina".into(),
-        active: true,
-    };
-    let assignment = Assignment {
-        id: "tina-0".parse().unwrap(),
-        person: person.id.clone(),
-        role: Role::TenantAdmin,
-        scope: Covers::Whole,
-    };
-    Seed {
-        tenants: vec![tenant],
-        people: vec![SeedPerson { person, password_hash: None }],
-        assignments: vec![assignment],
-        ..Seed::default()
+    let mut seed = Seed { tenants: vec![tenant], ..Seed::default() };
+    for (name, role) in [
+        ("Tina", Role::TenantAdmin),
+        ("Emil", Role::MaintenanceEngineer),
+        ("Wanda", Role::WorkshopManager),
+    ] {
+        let id = name.to_lowercase();
+        let person = Person {
+            id: id.parse().unwrap(),
+            tenant: "op".parse().unwrap(),
+            email: format!("{id}@op.example"),
+            name: name.into(),
+            active: true,
+        };
+        seed.people.push(SeedPerson { person, password_hash: None });
+        seed.assignments.push(Assignment {
+            id: format!("{id}-0").parse().unwrap(),
+            person: id.parse().unwrap(),
+            role,
+            scope: Covers::Whole,
+        });
     }
+    seed.assets = vec![Asset {
+        id: "press-7".parse().unwrap(),
+        operator: "op".parse().unwrap(),
+        name: "Press 7".into(),
+        serial: "P-0007".into(),
+        facility: None,
+        active: true,
+        switch: Switch::default(),
+        device: None,
+    }];
+    seed.cases = vec![Case {
+        id: "CASE-1".parse().unwrap(),
+        title: "It squeaks".into(),
+        kind: Kind::OperatorInternal {
+            operator: "op".parse().unwrap(),
+            asset: "press-7".parse().unwrap(),
+            switch: Switch::default(),
+        },
+        state: State::New,
+        created_by: "emil".parse().unwrap(),
+        assignee: None,
+        created_at: Wall(0),
+        closed_at: None,
+    }];
+    seed
 }
 
 async fn senders(dir: &std::path::Path) -> Senders {
@@ -159,4 +192,43 @@ async fn what_is_not_taken_is_tried_again_and_the_log_says_why() {
     let log = senders.store.deliveries(&tina, &hook, &page, Now::read()).await.unwrap().unwrap();
     let entry = &log.items[0];
     assert_eq!((entry.state.as_str(), entry.attempts, entry.status), ("taken", 2, Some(200)));
+}
+
+#[tokio::test]
+async fn what_was_said_and_who_is_invited_arrives_by_mail() {
+    let Some(server) = Server::start("plain", false, None) else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let mut senders = senders(dir.path()).await;
+    senders.mail = Some(Mailer::new(&server.options(Encryption::DangerNone)).unwrap());
+    let (store, now) = (senders.store.clone(), Now::read());
+    store.seed(&seed(), &senders.gateway, now).await.unwrap();
+    let scope = Scope::new("outbox");
+    scope.spawn("outbox", run(senders.clone(), scope.clone()));
+
+    let emil = By { person: "emil".parse().unwrap(), source_ip: None };
+    let (case, wanda) = ("CASE-1".parse().unwrap(), ["wanda".parse().unwrap()]);
+    store.post_message(&emil, &case, "Heard it?", &wanda, now).await.unwrap();
+    let (server, message) = next(server).await;
+    assert_eq!(message["to"], serde_json::json!(["wanda@op.example"]));
+    let content = message["content"].as_str().unwrap();
+    for words in ["CASE-1 has a message for you", "Press 7", "Heard it?", "Emil"] {
+        assert!(content.contains(words), "{words}: {content}");
+    }
+
+    let invited = store.invite_person(&tina(), "ines@new.example", &[], now).await.unwrap().value;
+    let (_server, message) = next(server).await;
+    assert_eq!(message["to"], serde_json::json!(["ines@new.example"]));
+    let content = message["content"].as_str().unwrap();
+    assert!(content.contains("Subject: Op invites you to Caseway"), "{content}");
+    assert!(!content.contains(invited.token.expose()), "{content}");
+    scope.close(Duration::from_secs(5)).await;
+}
+
+/// The next mail that the server took, waited for without holding up whoever sends it.
+async fn next(mut server: Server) -> (Server, serde_json::Value) {
+    let taken = tokio::task::spawn_blocking(move || {
+        let message = server.message();
+        (server, message)
+    });
+    tokio::time::timeout(Duration::from_secs(20), taken).await.unwrap().unwrap()
 }

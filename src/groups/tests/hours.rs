@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use crate::{
-    cases::State,
+    cases::{Priority, State},
     clock::Wall,
     groups::{Day, Escalation, Hours, due},
 };
@@ -33,7 +33,7 @@ fn to_b(n: u32) -> Escalation {
 #[test]
 fn g1_8_twenty_hours_of_nine_to_sixteen_from_monday_half_past_eleven_end_thursday_half_past_ten() {
     let hours = weekdays("UTC", "09:00", "16:00", &[]);
-    let moved = due(&to_b(20), &hours, at("2026-06-01T11:30:00Z"), State::New);
+    let moved = due(&to_b(20), &hours, at("2026-06-01T11:30:00Z"), (State::New, None));
     assert_eq!(moved, Some(at("2026-06-04T10:30:00Z")));
 }
 
@@ -55,9 +55,9 @@ fn g1_8_one_default_hour_from_saturday_at_ten_ends_monday_at_nine() {
 #[test]
 fn g1_8_whoever_takes_a_case_up_stops_its_clock() {
     let (hours, since) = (Hours::default(), at("2026-06-01T11:30:00Z"));
-    assert!(due(&to_b(20), &hours, since, State::New).is_some());
+    assert!(due(&to_b(20), &hours, since, (State::New, None)).is_some());
     for taken_up in [State::InProgress, State::Closed] {
-        assert_eq!(due(&to_b(20), &hours, since, taken_up), None);
+        assert_eq!(due(&to_b(20), &hours, since, (taken_up, None)), None);
     }
 }
 
@@ -65,7 +65,43 @@ fn g1_8_whoever_takes_a_case_up_stops_its_clock() {
 fn g1_8_without_hours_or_without_a_group_nothing_moves() {
     let since = at("2026-06-01T11:30:00Z");
     for nothing in [to_b(0), Escalation::new(20, None).unwrap(), Escalation::default()] {
-        assert_eq!(due(&nothing, &Hours::default(), since, State::New), None);
+        assert_eq!(due(&nothing, &Hours::default(), since, (State::New, None)), None);
+    }
+}
+
+#[test]
+fn g1_8_hours_are_those_of_the_cases_priority_or_the_plain_ones() {
+    let (hours, since) = (Hours::default(), at("2026-06-01T08:00:00Z"));
+    let all = to_b(4).at(Priority::Urgent, 1).unwrap().at(Priority::Low, 0).unwrap();
+    for (priority, expected) in [
+        (None, Some("2026-06-01T12:00:00Z")),
+        (Some(Priority::Normal), Some("2026-06-01T12:00:00Z")),
+        (Some(Priority::Urgent), Some("2026-06-01T09:00:00Z")),
+        (Some(Priority::Low), None),
+    ] {
+        let moved = due(&all, &hours, since, (State::New, priority));
+        assert_eq!(moved, expected.map(at), "{priority:?}");
+    }
+    let urgent = to_b(0).at(Priority::Urgent, 2).unwrap();
+    assert_eq!(urgent.way(None), None);
+    assert_eq!(urgent.way(Some(Priority::Urgent)).map(|(_, hours)| hours), Some(2));
+}
+
+#[test]
+fn escalation_is_written_with_its_priorities_and_read_without() {
+    let old = r#"{"hours":8,"to":"b"}"#;
+    let read: Escalation = serde_json::from_str(old).unwrap();
+    assert_eq!((&read, serde_json::to_string(&read).unwrap().as_str()), (&to_b(8), old));
+    let new = r#"{"hours":8,"by_priority":{"high":4,"urgent":1},"to":"b"}"#;
+    let read: Escalation = serde_json::from_str(new).unwrap();
+    assert_eq!(serde_json::to_string(&read).unwrap(), new);
+    for wrong in [
+        new.replace("urgent", "at_once"),
+        new.replace(":1}", ":8761}"),
+        new.replace(":1}", ":-1}"),
+        new.replace("by_priority", "by_severity"),
+    ] {
+        assert!(serde_json::from_str::<Escalation>(&wrong).is_err(), "{wrong}");
     }
 }
 

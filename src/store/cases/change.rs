@@ -15,9 +15,10 @@ use crate::{
     store::{
         By, Conflict, Store, StoreError, Subject, WriteError, Written,
         act::{Allowed, Ask},
-        requests,
+        places, requests,
         rows::code,
     },
+    tenancy::Side,
 };
 
 /// A title at most, in bytes.
@@ -114,25 +115,7 @@ impl Store {
             return Err(allowed.refused(Reason::Role).await);
         }
         still_at(&mut allowed, case, seen).await?;
-        let mut new = Case { state, ..old.clone() };
-        new.closed_at = match state {
-            State::Closed => old.closed_at.or(Some(now.wall)),
-            State::New | State::InProgress => None,
-        };
-        let was_on = old.switch().is_some_and(|switch| switch.on);
-        if state == State::Closed {
-            new.set_switch(Switch::default());
-        }
-        write_case(allowed.rows(), &new).await?;
-        let event = match (old.state, state) {
-            (_, State::Closed) => Event::CaseClosed,
-            (State::Closed, State::New | State::InProgress) => Event::CaseReopened,
-            (State::New | State::InProgress, _) => Event::CaseStateChanged,
-        };
-        told(&mut allowed, &new, event, Some(code(&old.state)), Some(code(&state)));
-        if state == State::Closed {
-            close_behind(&mut allowed, by, case, was_on, now).await?;
-        }
+        let new = moved(&mut allowed, by, &old, state, now).await?;
         Ok(allowed.written(new).await?)
     }
 
@@ -166,28 +149,13 @@ impl Store {
         seen: Option<Revision>,
         now: Now,
     ) -> Result<Written<Case>, WriteError> {
-        let title = edit.title.as_deref().map(title).transpose()?;
         let action = Action::EditCase(case.clone());
         let (mut allowed, old) = self.on_case(by, case, None, action, now).await?;
-        let side = allowed.grant.side();
-        if edit.fields().any(|field| !may_write(side, old.case_type(), field)) {
+        if !edit.is_for(allowed.grant.side(), &old) {
             return Err(allowed.refused(Reason::Role).await);
         }
         still_at(&mut allowed, case, seen).await?;
-        let (details, external) = details_of(allowed.rows(), case).await?;
-        let mut new = Case { title: title.unwrap_or_else(|| old.title.clone()), ..old.clone() };
-        new.title = new.title.trim().to_owned();
-        let edited = edit.on(&details);
-        fits(&edited)?;
-        let external = match &edit.external_id {
-            Some(_) => allowed.tenant().cloned(),
-            None => external,
-        };
-        unique(allowed.rows(), case, &edited, external.as_ref()).await?;
-        write_case(allowed.rows(), &new).await?;
-        write_details(allowed.rows(), case, &edited, external.as_ref()).await?;
-        let (was, is) = differences((&old.title, &details), (&new.title, &edited));
-        told(&mut allowed, &new, Event::CaseEdited, Some(was), Some(is));
+        let new = edited(&mut allowed, &old, edit).await?;
         Ok(allowed.written(new).await?)
     }
 
@@ -217,6 +185,24 @@ impl Edit {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
+    }
+
+    /// Only what differs from what a case tells now.
+    pub(super) fn beside(&self, title: &str, now: &Details) -> Self {
+        Self {
+            title: self.title.clone().filter(|new| new.trim() != title),
+            description: self.description.clone().filter(|new| new.trim() != now.description),
+            severity: self.severity.filter(|new| Some(*new) != now.severity),
+            phone: self.phone.clone().filter(|new| *new != now.contact.phone),
+            email: self.email.clone().filter(|new| *new != now.contact.email),
+            priority: self.priority.filter(|new| *new != now.priority),
+            external_id: self.external_id.clone().filter(|new| *new != now.external_id),
+        }
+    }
+
+    /// Whether each of its fields is `side`'s to write.
+    pub(super) fn is_for(&self, side: Option<Side>, case: &Case) -> bool {
+        self.fields().all(|field| may_write(side, case.case_type(), field))
     }
 
     /// The fields that it names.
@@ -251,6 +237,63 @@ impl Edit {
         }
         new
     }
+}
+
+/// Moves the case that was judged to `state`.
+pub(super) async fn moved(
+    allowed: &mut Allowed,
+    by: &By,
+    old: &Case,
+    state: State,
+    now: Now,
+) -> Result<Case, StoreError> {
+    let mut new = Case { state, ..old.clone() };
+    new.closed_at = match state {
+        State::Closed => old.closed_at.or(Some(now.wall)),
+        State::New | State::InProgress => None,
+    };
+    let was_on = old.switch().is_some_and(|switch| switch.on);
+    if state == State::Closed {
+        new.set_switch(Switch::default());
+    }
+    write_case(allowed.rows(), &new).await?;
+    let event = match (old.state, state) {
+        (_, State::Closed) => Event::CaseClosed,
+        (State::Closed, State::New | State::InProgress) => Event::CaseReopened,
+        (State::New | State::InProgress, _) => Event::CaseStateChanged,
+    };
+    told(allowed, &new, event, Some(code(&old.state)), Some(code(&state)));
+    if state == State::Closed {
+        close_behind(allowed, by, &new.id, was_on, now).await?;
+    }
+    Ok(new)
+}
+
+/// Writes `edit` of the case that was judged.
+pub(super) async fn edited(
+    allowed: &mut Allowed,
+    old: &Case,
+    edit: &Edit,
+) -> Result<Case, WriteError> {
+    let case = &old.id;
+    let title = title(edit.title.as_deref().unwrap_or(&old.title))?;
+    let (details, external) = details_of(allowed.rows(), case).await?;
+    let new = Case { title, ..old.clone() };
+    let told_now = edit.on(&details);
+    fits(&told_now)?;
+    let external = match &edit.external_id {
+        Some(_) => allowed.tenant().cloned(),
+        None => external,
+    };
+    unique(allowed.rows(), case, &told_now, external.as_ref()).await?;
+    write_case(allowed.rows(), &new).await?;
+    write_details(allowed.rows(), case, &told_now, external.as_ref()).await?;
+    if told_now.priority != details.priority {
+        places::set_clocks_of_case(allowed.rows(), case).await?;
+    }
+    let (was, is) = differences((&old.title, &details), (&new.title, &told_now));
+    told(allowed, &new, Event::CaseEdited, Some(was), Some(is));
+    Ok(new)
 }
 
 /// What closing brings with it: the switch is off, and nobody waits for it any more.

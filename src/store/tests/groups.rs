@@ -4,6 +4,7 @@ use super::*;
 use crate::{
     audit::Event,
     authz::{Action, Decision, Request, decide},
+    cases::Priority,
     groups::{Access, Duties, Duty, Escalation, Settings, Stopwatch},
     ids::{CaseId, GroupId, PersonId},
 };
@@ -26,6 +27,11 @@ impl Desk {
         let (person, now): (PersonId, _) = (id(who), Now::read());
         let access = Some(access);
         self.store.set_group_member(&by("tessa"), group, &person, access, now).await.unwrap();
+    }
+
+    async fn settings_of(&self, tenant: &str, group: &GroupId) -> Settings {
+        let all = self.store.groups(&id(tenant)).await.unwrap();
+        all.into_iter().find(|one| one.id == *group).unwrap().settings
     }
 
     async fn on_duty(&self, who: &str, duties: &[Duty]) {
@@ -235,6 +241,57 @@ async fn new_settings_set_the_clock_of_what_waits() {
         desk.store.change_group(&by("tessa"), &first, &change, Now::read()).await.unwrap();
         assert_eq!(due().await, ticks);
     }
+}
+
+/// Shared cases have a priority; CASE-1 is one, in a group of the provider's.
+#[tokio::test]
+async fn g1_8_a_new_priority_sets_the_clock_from_the_same_beginning() {
+    let desk = Desk::new().await;
+    let new = |name: &str, settings| NewGroup { name: name.into(), parent: None, settings };
+    let make = async |new: NewGroup| {
+        desk.store.create_group(&by("theo"), &new, Now::read()).await.unwrap().value.id
+    };
+    let second = make(new("Second", Settings::default())).await;
+    let escalation = Escalation::new(0, Some(second)).unwrap().at(Priority::Urgent, 2).unwrap();
+    let first = make(new("First", Settings { escalation, ..Settings::default() })).await;
+    let duties = Duties::new([Duty::Dispatch]).unwrap();
+    desk.store.set_duties(&by("theo"), &id("lara"), &duties, Now::read()).await.unwrap();
+    desk.place("lara", 1, Some(&first)).await.unwrap();
+    let placed = async || desk.store.case_place(&id("sp"), &case(1)).await.unwrap().unwrap();
+    let set = async |priority: Priority| {
+        let edit = Edit { priority: Some(Some(priority)), ..Edit::default() };
+        let (change, now) = (CaseChange::Edit(edit), Now::read());
+        desk.store.change_case(&by("lara"), &case(1), &change, None, now).await.unwrap();
+    };
+    assert_eq!(placed().await.due, None, "no priority, no hours");
+    set(Priority::Urgent).await;
+    let Placed { since, due, .. } = placed().await;
+    assert_eq!(due, crate::groups::Hours::default().after(since, 2));
+    set(Priority::Low).await;
+    assert_eq!(placed().await.due, None);
+
+    // Taken up once, its clock stands, whatever its priority becomes, and whatever its group's hours.
+    for state in [State::InProgress, State::New] {
+        desk.store.change_case_state(&by("lara"), &case(1), state, Now::read()).await.unwrap();
+    }
+    set(Priority::Urgent).await;
+    let settings = Settings { members_remove: true, ..desk.settings_of("sp", &first).await };
+    let change = GroupChange { settings: Some(settings), ..GroupChange::default() };
+    desk.store.change_group(&by("theo"), &first, &change, Now::read()).await.unwrap();
+    assert_eq!(placed().await.due, None);
+}
+
+#[tokio::test]
+async fn settings_that_were_stored_before_priorities_had_hours_are_read() {
+    let desk = Desk::new().await;
+    let second = desk.group("Second", None, Settings::default()).await;
+    let first = desk.group("First", None, Settings::default()).await;
+    let sql = format!(
+        r#"UPDATE resource_groups SET settings = '{{"escalation":{{"hours":8,"to":"{second}"}}}}'
+           WHERE id = '{first}'"#
+    );
+    desk.store.plant(sql).await;
+    assert_eq!(desk.settings_of("op", &first).await, escalating(8, &second));
 }
 
 #[tokio::test]

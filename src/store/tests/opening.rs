@@ -64,6 +64,55 @@ async fn a_file_of_the_first_schema_is_brought_to_todays_with_its_rows() {
     open(&path).await.unwrap();
 }
 
+/// Two cases in a group that moves cases on, as the seventh step kept them: one that nobody has taken
+/// up, one that somebody has.
+const PLACED: &str = "
+    INSERT INTO tenants (id, name, active) VALUES ('op', 'Op', 1);
+    INSERT INTO people (id, tenant, email, name, active) VALUES ('emil', 'op', 'e@op.example', 'emil', 1);
+    INSERT INTO assets (id, operator, name, serial, active, switch_on)
+        VALUES ('press-7', 'op', 'Press 7', 'SN-7', 1, 0);
+    INSERT INTO cases (id, number, title, type, operator, asset, state, switch_on, created_by, created_at)
+        VALUES ('CASE-1', 1, 'new', 'operator_internal', 'op', 'press-7', 'new', 0, 'emil', 0),
+               ('CASE-2', 2, 'taken', 'operator_internal', 'op', 'press-7', 'in_progress', 0, 'emil', 0);
+    INSERT INTO resource_groups VALUES ('b', 'op', 'B', NULL, '{}'),
+        ('a', 'op', 'A', NULL, '{\"escalation\":{\"hours\":8,\"to\":\"b\"}}');
+    INSERT INTO case_places (case_id, tenant, grp, since, due)
+        VALUES ('CASE-1', 'op', 'a', 0, 28800000), ('CASE-2', 'op', 'a', 0, NULL);
+    INSERT INTO meta (key, value) VALUES ('format', 'caseway'), ('schema', '7');
+    INSERT INTO audit_head (id, seq, hash)
+        VALUES (1, 0, 'AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA');
+";
+
+#[tokio::test]
+async fn clocks_of_before_go_on_and_those_that_were_stopped_stay_so() {
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join("caseway.db");
+    let made = SqliteConnectOptions::new().filename(&path).create_if_missing(true);
+    let mut old = SqliteConnection::connect_with(&made).await.unwrap();
+    for step in open::STEPS.iter().take(7).copied().chain([PLACED]) {
+        sqlx::raw_sql(step).execute(&mut old).await.unwrap();
+    }
+    old.close().await.unwrap();
+
+    let store = open(&path).await.unwrap();
+    let state = async |case: &str, state| {
+        let row = format!("UPDATE cases SET state = '{state}' WHERE id = '{case}'");
+        store.plant(row).await;
+    };
+    state("CASE-2", "new").await;
+    let due = async |case: &str| {
+        let (op, case) = ("op".parse().unwrap(), case.parse().unwrap());
+        store.case_place(&op, &case).await.unwrap().unwrap().due
+    };
+    assert_eq!((due("CASE-1").await, due("CASE-2").await), (Some(Wall(28_800_000)), None));
+    store.escalate(&gateway(), Wall(28_800_000)).await.unwrap();
+    let op = "op".parse().unwrap();
+    let moved = async |case: &str| {
+        store.case_place(&op, &case.parse().unwrap()).await.unwrap().unwrap().name
+    };
+    assert_eq!((moved("CASE-1").await.as_str(), moved("CASE-2").await.as_str()), ("B", "A"));
+}
+
 #[tokio::test]
 async fn two_gateways_cannot_open_one_file() {
     let desk = Desk::new().await;

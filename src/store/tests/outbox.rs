@@ -107,6 +107,61 @@ async fn each_company_hears_of_its_own_cases_alone() {
 }
 
 #[tokio::test]
+async fn a_request_is_told_by_its_id_and_a_message_without_what_it_says() {
+    let desk = Desk::new().await;
+    let (operator, _) = hook(&desk, "tessa", "op.example/in").await;
+    let (provider, _) = hook(&desk, "theo", "sp.example/in").await;
+    let (case, now): (CaseId, _) = ("CASE-1".parse().unwrap(), Now::read());
+    let ask = async || {
+        let asked = desk.store.request_access(&by("stella"), &case, "the valve", None, now).await;
+        asked.unwrap().value.id
+    };
+    let (first, no) = (ask().await, Answer::Decline { words: "after the shift".into() });
+    desk.store.answer_request(&by("milo"), &case, &first, &no, now).await.unwrap();
+    let second = ask().await;
+    desk.store.withdraw_request(&by("stella"), &case, &second, now).await.unwrap();
+    ask().await;
+    desk.switch("milo", "CASE-1", true).await.unwrap();
+    desk.store.post_message(&by("milo"), &case, "The code is 1234", &[], now).await.unwrap();
+    // An internal conversation is the operator's.
+    let internal = "CASE-2".parse().unwrap();
+    desk.store.post_message(&by("emil"), &internal, "Ours", &[], now).await.unwrap();
+    desk.store.invite_person(&by("tessa"), "ines@new.example", &[], now).await.unwrap();
+
+    let waiting = async |hook: &Hook| {
+        let mut told = Vec::new();
+        while let Some(parcel) = head(&desk, &hook.id, Now::read()).await {
+            assert!(!parcel.body.contains("1234") && !parcel.body.contains("ines@"), "{parcel:?}");
+            told.push(serde_json::from_str::<serde_json::Value>(&parcel.body).unwrap());
+            settle(&desk, &parcel, Outcome::Taken { status: 200 }, Now::read()).await;
+        }
+        told
+    };
+    let told = waiting(&provider).await;
+    let kinds: Vec<_> = told.iter().map(|one| one["type"].as_str().unwrap()).collect();
+    assert_eq!(
+        kinds,
+        [
+            "access_request.asked",
+            "access_request.declined",
+            "access_request.asked",
+            "access_request.withdrawn",
+            "access_request.asked",
+            "remote_access.on",
+            "access_request.granted",
+            "case.message",
+        ]
+    );
+    assert_eq!(told[0]["data"]["request"], first.as_str());
+    assert_eq!(told[1]["data"]["reason"], "after the shift");
+    assert_eq!(
+        (&told[7]["data"]["new"], &told[7]["data"]["by"]),
+        (&"1".into(), &"person/milo".into())
+    );
+    assert_eq!(waiting(&operator).await.len(), kinds.len() + 1);
+}
+
+#[tokio::test]
 async fn a_provider_without_its_link_hears_no_more_of_a_shared_case() {
     let desk = Desk::new().await;
     let (provider, _) = hook(&desk, "theo", "sp.example/in").await;
