@@ -26,6 +26,7 @@ mod models;
 mod open;
 mod outbound;
 mod people;
+mod secrets;
 mod setup;
 mod show;
 mod state;
@@ -39,12 +40,12 @@ pub use cli::{
     AddAsset, AddUser, AddWebhook, Answering, Asking, AssetCommand, CarrierChoice, CaseCommand,
     CaseFilter, CaseKind, CasePriority, CaseSeverity, CaseState, CaseWords, ChangeWebhook, Cli,
     Command, Common, CopyCommand, CreateCase, DeviceCommand, EditAsset, EditCase, EditConfig,
-    EffortCommand, FacilityCommand, GroupAccess, GroupCommand, GroupDuty, GroupSettings, Import,
-    ImportCommand, Local, Login, ManagerRight, MemberSees, MemberType, ModelCommand, ModelWords,
-    NewConfig, Notifications, NotificationsCommand, OnOff, Open, OrganisationCommand,
-    ParticipantCommand, RoleCommand, RoleRight, Sees, StopwatchOption, SwitchChange,
-    TemplateCommand, TunnelCommand, UserCommand, Vnc, Wanted, WebhookCommand, WorkspaceCommand,
-    YesNo,
+    EffortCommand, FacilityCommand, FirstPassword, GivenRoles, GrantCommand, GroupAccess,
+    GroupCommand, GroupDuty, GroupSettings, Import, ImportCommand, Local, Login, ManagerRight,
+    MemberSees, MemberType, ModelCommand, ModelWords, NewConfig, Notifications,
+    NotificationsCommand, OnOff, Open, OrganisationCommand, ParticipantCommand, RoleRight,
+    ScopeWords, Sees, StopwatchOption, SwitchChange, TemplateCommand, TunnelCommand, UserCommand,
+    Vnc, Wanted, WebhookCommand, WorkspaceCommand, YesNo,
 };
 pub use exit::{Exit, Failure};
 pub use grammar::{Forward, ForwardTo, InvalidForward, InvalidTarget, NewTarget};

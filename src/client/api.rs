@@ -17,7 +17,7 @@ use tokio::time::timeout;
 pub(super) use model::{
     Answered, AssetRow, CaseRow, Certificate, ChangeRow, ConfigRow, DecommissionRow, DeviceRow,
     Enrolment, Explanation, FacilityRow, Held, HistoryRow, Me, MessageRow, ModelRow, Named,
-    PersonRow, RequestRow, SessionRow, SwitchState, Switched, Token, TunnelRow,
+    PersonRow, RequestRow, RoleRow, SessionRow, SwitchState, Switched, Token, TunnelRow,
 };
 
 use model::Items;

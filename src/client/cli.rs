@@ -10,7 +10,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub use admin::{AddAsset, AddUser, RoleCommand, UserCommand};
+pub(super) use admin::standard_roles;
+pub use admin::{
+    AddAsset, AddUser, FirstPassword, GivenRoles, GrantCommand, ScopeWords, UserCommand,
+};
 pub use cases::{
     Answering, Asking, CaseCommand, CaseFilter, CaseKind, CasePriority, CaseSeverity, CaseState,
     CaseWords, CreateCase, EditCase,
@@ -127,7 +130,7 @@ pub enum Command {
     /// Edge devices: add, enrol, pair
     #[command(subcommand)]
     Device(DeviceCommand),
-    /// People of your company: add, give roles, disable
+    /// People of your company: add, give roles, disable, remove
     #[command(subcommand)]
     User(UserCommand),
     /// Groups that answer for cases: members, duties, working hours; which case is in which
