@@ -16,11 +16,13 @@
 mod api;
 mod cases;
 mod cli;
+mod company;
 mod exit;
 mod fleet;
 mod gate;
 mod grammar;
 mod groups;
+mod invitations;
 mod login;
 mod models;
 mod open;
@@ -30,6 +32,7 @@ mod secrets;
 mod setup;
 mod show;
 mod state;
+mod tokens;
 mod workspaces;
 
 use std::ffi::OsString;
@@ -37,15 +40,17 @@ use std::ffi::OsString;
 use clap::Parser;
 
 pub use cli::{
-    AddAsset, AddUser, AddWebhook, Answering, Asking, AssetCommand, CarrierChoice, CaseCommand,
-    CaseFilter, CaseKind, CasePriority, CaseSeverity, CaseState, CaseWords, ChangeWebhook, Cli,
-    Command, Common, CopyCommand, CreateCase, DeviceCommand, EditAsset, EditCase, EditConfig,
-    EffortCommand, FacilityCommand, FirstPassword, GivenRoles, GrantCommand, GroupAccess,
-    GroupCommand, GroupDuty, GroupSettings, Import, ImportCommand, Local, Login, ManagerRight,
+    Accept, AddAsset, AddUser, AddWebhook, Answering, Asking, AssetCommand, CarrierChoice,
+    CaseCommand, CaseFilter, CaseKind, CasePriority, CaseSeverity, CaseState, CaseWords,
+    ChangeRole, ChangeWebhook, Cli, Command, Common, CompanyCommand, CompanySettings, CopyCommand,
+    CreateCase, DeviceCommand, EditAsset, EditCase, EditConfig, EditRole, EffortCommand,
+    FacilityCommand, FirstPassword, GivenRoles, GrantCommand, GroupAccess, GroupCommand, GroupDuty,
+    GroupSettings, Import, ImportCommand, InvitationOut, InviteCommand, Local, Login, ManagerRight,
     MemberSees, MemberType, ModelCommand, ModelWords, NewConfig, Notifications,
-    NotificationsCommand, OnOff, Open, OrganisationCommand, ParticipantCommand, RoleRight,
-    ScopeWords, Sees, StopwatchOption, SwitchChange, TemplateCommand, TunnelCommand, UserCommand,
-    Vnc, Wanted, WebhookCommand, WorkspaceCommand, YesNo,
+    NotificationsCommand, OnOff, Open, OrganisationCommand, ParticipantCommand, Reader,
+    RoleCommand, RoleRight, ScopeWords, Sees, StopwatchOption, SwitchChange, TemplateCommand,
+    TokenCommand, TunnelCommand, UserCommand, Vnc, Wanted, WebhookCommand, Whose, WorkspaceCommand,
+    YesNo,
 };
 pub use exit::{Exit, Failure};
 pub use grammar::{Forward, ForwardTo, InvalidForward, InvalidTarget, NewTarget};
@@ -153,7 +158,11 @@ impl Here {
             Command::Model(command) => self.model(command).await?,
             Command::Template(command) => self.template(command).await?,
             Command::Tunnel(command) => self.tunnel_config(command).await?,
+            Command::Company(command) => self.company(command).await?,
             Command::User(command) => self.user(command).await?,
+            Command::Role(command) => self.role(command).await?,
+            Command::Invite(command) => self.invite(command).await?,
+            Command::Token(command) => self.token(command).await?,
             Command::Tunnels { case } => self.tunnels(&case).await?,
             Command::Why { case, tunnel } => self.why(&case, &tunnel).await?,
             Command::Sessions { all } => self.sessions(all).await?,

@@ -93,6 +93,17 @@ impl From<ApiError> for Failure {
     }
 }
 
+impl ApiError {
+    /// The failure; what is not there is listed by `command`.
+    pub(super) fn or_see(self, command: &str) -> Failure {
+        let failure = Failure::from(self);
+        match failure.code.as_deref() {
+            Some("not_found") => failure.hint(format!("see what there is: `{command}`")),
+            Some(_) | None => failure,
+        }
+    }
+}
+
 impl Problem {
     fn failure(self, what: String) -> Failure {
         let exit = match self.reason.as_str() {

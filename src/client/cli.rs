@@ -2,6 +2,7 @@
 
 mod admin;
 mod cases;
+mod company;
 mod groups;
 mod machines;
 mod outbound;
@@ -17,6 +18,10 @@ pub use admin::{
 pub use cases::{
     Answering, Asking, CaseCommand, CaseFilter, CaseKind, CasePriority, CaseSeverity, CaseState,
     CaseWords, CreateCase, EditCase,
+};
+pub use company::{
+    Accept, ChangeRole, CompanyCommand, CompanySettings, EditRole, InvitationOut, InviteCommand,
+    Reader, RoleCommand, TokenCommand, Whose,
 };
 pub(super) use groups::code;
 pub use groups::{
@@ -130,9 +135,21 @@ pub enum Command {
     /// Edge devices: add, enrol, pair
     #[command(subcommand)]
     Device(DeviceCommand),
+    /// Your company: its name and settings
+    #[command(subcommand)]
+    Company(CompanyCommand),
     /// People of your company: add, give roles, disable, remove
     #[command(subcommand)]
     User(UserCommand),
+    /// Roles of your company's own: any permissions, under a name
+    #[command(subcommand)]
+    Role(RoleCommand),
+    /// Invitations: send, withdraw, accept
+    #[command(subcommand)]
+    Invite(InviteCommand),
+    /// Tokens with which programs read: your own, or a colleague's
+    #[command(subcommand)]
+    Token(TokenCommand),
     /// Groups that answer for cases: members, duties, working hours; which case is in which
     #[command(subcommand)]
     Group(GroupCommand),

@@ -27,10 +27,31 @@ impl OwnRoles {
         Ok(Self(items.into_iter().map(typed).collect::<Result<_, _>>()?))
     }
 
+    /// Those that `held` needs names of, where the caller may read them; else they go by their ids.
+    pub(super) async fn beside(api: &Api, held: &[Held]) -> Self {
+        if held.iter().all(|one| Role::from_code(&one.role).is_some()) {
+            return Self::default();
+        }
+        Self::of(api).await.unwrap_or_default()
+    }
+
     /// The company's own role that goes by this id or name.
-    pub(super) fn own(&self, called: &str) -> Option<&RoleRow> {
+    fn own(&self, called: &str) -> Option<&RoleRow> {
         let by_id = self.0.iter().find(|role| role.id == called);
         by_id.or_else(|| self.0.iter().find(|role| role.name.eq_ignore_ascii_case(called)))
+    }
+
+    /// As [`Self::own`].
+    ///
+    /// # Errors
+    ///
+    /// When there is none.
+    pub(super) fn owned(&self, called: &str) -> Result<&RoleRow, Failure> {
+        self.own(called).ok_or_else(|| {
+            let what = format!("no role of your company's own is called {called}");
+            let hint = "see what there is: `caseway role list`; standard roles stay as they are";
+            Failure::new(Exit::Refused, what).code("not_found").hint(hint)
+        })
     }
 
     /// The role that was typed: a standard one, or the company's own by id or name.
@@ -61,7 +82,7 @@ impl OwnRoles {
         }
     }
 
-    fn all(&self, held: &[Held]) -> String {
+    pub(super) fn all(&self, held: &[Held]) -> String {
         held.iter().map(|one| self.held(one)).collect::<Vec<_>>().join(", ")
     }
 

@@ -96,7 +96,7 @@ pub(in crate::client) fn standard_roles() -> String {
     Role::ALL.map(Role::code).join(", ")
 }
 
-fn roles_help() -> String {
+pub(super) fn roles_help() -> String {
     format!("Standard roles: {}.\nYour company's own: `caseway role list`.", standard_roles())
 }
 
