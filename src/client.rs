@@ -28,6 +28,7 @@ mod models;
 mod open;
 mod outbound;
 mod people;
+mod provider;
 mod secrets;
 mod setup;
 mod show;
@@ -43,14 +44,14 @@ pub use cli::{
     Accept, AddAsset, AddUser, AddWebhook, Answering, Asking, AssetCommand, CarrierChoice,
     CaseCommand, CaseFilter, CaseKind, CasePriority, CaseSeverity, CaseState, CaseWords,
     ChangeRole, ChangeWebhook, Cli, Command, Common, CompanyCommand, CompanySettings, CopyCommand,
-    CreateCase, DeviceCommand, EditAsset, EditCase, EditConfig, EditRole, EffortCommand,
-    FacilityCommand, FirstPassword, GivenRoles, GrantCommand, GroupAccess, GroupCommand, GroupDuty,
-    GroupSettings, Import, ImportCommand, InvitationOut, InviteCommand, Local, Login, ManagerRight,
-    MemberSees, MemberType, ModelCommand, ModelWords, NewConfig, Notifications,
-    NotificationsCommand, OnOff, Open, OrganisationCommand, ParticipantCommand, Reader,
-    RoleCommand, RoleRight, ScopeWords, Sees, StopwatchOption, SwitchChange, TemplateCommand,
-    TokenCommand, TunnelCommand, UserCommand, Vnc, Wanted, WebhookCommand, Whose, WorkspaceCommand,
-    YesNo,
+    CreateCase, CustomerCommand, DeviceCommand, EditAsset, EditCase, EditConfig, EditCustomer,
+    EditRole, EffortCommand, FacilityCommand, FirstPassword, GivenRoles, GrantCommand, GroupAccess,
+    GroupCommand, GroupDuty, GroupSettings, Import, ImportCommand, InvitationOut, InviteCommand,
+    LinkCommand, Local, Login, MachineCommand, ManagerRight, MemberSees, MemberType, ModelCommand,
+    ModelWords, NewConfig, Notifications, NotificationsCommand, OnOff, Open, OrganisationCommand,
+    ParticipantCommand, Reader, RoleCommand, RoleRight, ScopeWords, Sees,
+    ServiceOrganisationCommand, StopwatchOption, SwitchChange, TemplateCommand, TokenCommand,
+    TunnelCommand, UserCommand, Vnc, Wanted, WebhookCommand, Whose, WorkspaceCommand, YesNo,
 };
 pub use exit::{Exit, Failure};
 pub use grammar::{Forward, ForwardTo, InvalidForward, InvalidTarget, NewTarget};
@@ -163,6 +164,10 @@ impl Here {
             Command::Role(command) => self.role(command).await?,
             Command::Invite(command) => self.invite(command).await?,
             Command::Token(command) => self.token(command).await?,
+            Command::Customer(command) => self.customer(command).await?,
+            Command::ServiceOrganisation(command) => self.service_organisation(command).await?,
+            Command::Machine(command) => self.machine(command).await?,
+            Command::Link(command) => self.link(command).await?,
             Command::Tunnels { case } => self.tunnels(&case).await?,
             Command::Why { case, tunnel } => self.why(&case, &tunnel).await?,
             Command::Sessions { all } => self.sessions(all).await?,

@@ -6,6 +6,7 @@ mod company;
 mod groups;
 mod machines;
 mod outbound;
+mod provider;
 
 use std::path::PathBuf;
 
@@ -36,6 +37,9 @@ pub use machines::{
 pub use outbound::{
     AddWebhook, ChangeWebhook, Import, ImportCommand, Notifications, NotificationsCommand, Wanted,
     WebhookCommand,
+};
+pub use provider::{
+    CustomerCommand, EditCustomer, LinkCommand, MachineCommand, ServiceOrganisationCommand,
 };
 
 use super::grammar::{Forward, parse_duration};
@@ -150,6 +154,18 @@ pub enum Command {
     /// Tokens with which programs read: your own, or a colleague's
     #[command(subcommand)]
     Token(TokenCommand),
+    /// Customers: the companies whose machines yours serves
+    #[command(subcommand)]
+    Customer(CustomerCommand),
+    /// Service organisations: what your customers are grouped by
+    #[command(subcommand)]
+    ServiceOrganisation(ServiceOrganisationCommand),
+    /// Your customers' machines: add, say of which model
+    #[command(subcommand)]
+    Machine(MachineCommand),
+    /// Links between a provider's machines and an operator's assets: propose, accept, remove
+    #[command(subcommand)]
+    Link(LinkCommand),
     /// Groups that answer for cases: members, duties, working hours; which case is in which
     #[command(subcommand)]
     Group(GroupCommand),
