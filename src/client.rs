@@ -16,19 +16,24 @@
 mod api;
 mod cases;
 mod cli;
+mod company;
 mod exit;
 mod fleet;
 mod gate;
 mod grammar;
 mod groups;
+mod invitations;
 mod login;
 mod models;
 mod open;
 mod outbound;
 mod people;
+mod provider;
+mod secrets;
 mod setup;
 mod show;
 mod state;
+mod tokens;
 mod workspaces;
 
 use std::ffi::OsString;
@@ -36,15 +41,17 @@ use std::ffi::OsString;
 use clap::Parser;
 
 pub use cli::{
-    AddAsset, AddUser, AddWebhook, Answering, Asking, AssetCommand, CarrierChoice, CaseCommand,
-    CaseFilter, CaseKind, CasePriority, CaseSeverity, CaseState, CaseWords, ChangeWebhook, Cli,
-    Command, Common, CopyCommand, CreateCase, DeviceCommand, EditAsset, EditCase, EditConfig,
-    EffortCommand, FacilityCommand, GroupAccess, GroupCommand, GroupDuty, GroupSettings, Import,
-    ImportCommand, Local, Login, ManagerRight, MemberSees, MemberType, ModelCommand, ModelWords,
-    NewConfig, Notifications, NotificationsCommand, OnOff, Open, OrganisationCommand,
-    ParticipantCommand, PutCase, RoleCommand, RoleRight, Sees, StopwatchOption, SwitchChange,
-    TemplateCommand, TunnelCommand, UserCommand, Vnc, Wanted, WebhookCommand, WorkspaceCommand,
-    YesNo,
+    Accept, AddAsset, AddUser, AddWebhook, Answering, Asking, AssetCommand, CarrierChoice,
+    CaseCommand, CaseFilter, CaseKind, CasePriority, CaseSeverity, CaseState, CaseWords,
+    ChangeRole, ChangeWebhook, Cli, Command, Common, CompanyCommand, CompanySettings, CopyCommand,
+    CreateCase, CustomerCommand, DeviceCommand, EditAsset, EditCase, EditConfig, EditCustomer,
+    EditRole, EffortCommand, FacilityCommand, FirstPassword, GivenRoles, GrantCommand, GroupAccess,
+    GroupCommand, GroupDuty, GroupSettings, Import, ImportCommand, InvitationOut, InviteCommand,
+    LinkCommand, Local, Login, MachineCommand, ManagerRight, MemberSees, MemberType, ModelCommand,
+    ModelWords, NewConfig, Notifications, NotificationsCommand, OnOff, Open, OrganisationCommand,
+    ParticipantCommand, PutCase, Reader, RoleCommand, RoleRight, ScopeWords, Sees,
+    ServiceOrganisationCommand, StopwatchOption, SwitchChange, TemplateCommand, TokenCommand,
+    TunnelCommand, UserCommand, Vnc, Wanted, WebhookCommand, Whose, WorkspaceCommand, YesNo,
 };
 pub use exit::{Exit, Failure};
 pub use grammar::{Forward, ForwardTo, InvalidForward, InvalidTarget, NewTarget};
@@ -152,7 +159,15 @@ impl Here {
             Command::Model(command) => self.model(command).await?,
             Command::Template(command) => self.template(command).await?,
             Command::Tunnel(command) => self.tunnel_config(command).await?,
+            Command::Company(command) => self.company(command).await?,
             Command::User(command) => self.user(command).await?,
+            Command::Role(command) => self.role(command).await?,
+            Command::Invite(command) => self.invite(command).await?,
+            Command::Token(command) => self.token(command).await?,
+            Command::Customer(command) => self.customer(command).await?,
+            Command::ServiceOrganisation(command) => self.service_organisation(command).await?,
+            Command::Machine(command) => self.machine(command).await?,
+            Command::Link(command) => self.link(command).await?,
             Command::Tunnels { case } => self.tunnels(&case).await?,
             Command::Why { case, tunnel } => self.why(&case, &tunnel).await?,
             Command::Sessions { all } => self.sessions(all).await?,

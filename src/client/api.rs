@@ -17,7 +17,7 @@ use tokio::time::timeout;
 pub(super) use model::{
     Answered, AssetRow, CaseRow, Certificate, ChangeRow, ConfigRow, DecommissionRow, DeviceRow,
     Enrolment, Explanation, FacilityRow, Held, HistoryRow, Me, MessageRow, ModelRow, Named,
-    PersonRow, RequestRow, SessionRow, SwitchState, Switched, Token, TunnelRow,
+    PersonRow, RequestRow, RoleRow, SessionRow, SwitchState, Switched, Token, TunnelRow,
 };
 
 use model::Items;
@@ -89,6 +89,17 @@ impl From<ApiError> for Failure {
             ApiError::Strange(_) => {
                 Self::new(Exit::Other, what).hint("compare the versions of caseway and the gateway")
             }
+        }
+    }
+}
+
+impl ApiError {
+    /// The failure; what is not there is listed by `command`.
+    pub(super) fn or_see(self, command: &str) -> Failure {
+        let failure = Failure::from(self);
+        match failure.code.as_deref() {
+            Some("not_found") => failure.hint(format!("see what there is: `{command}`")),
+            Some(_) | None => failure,
         }
     }
 }

@@ -2,18 +2,27 @@
 
 mod admin;
 mod cases;
+mod company;
 mod groups;
 mod machines;
 mod outbound;
+mod provider;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub use admin::{AddAsset, AddUser, RoleCommand, UserCommand};
+pub(super) use admin::standard_roles;
+pub use admin::{
+    AddAsset, AddUser, FirstPassword, GivenRoles, GrantCommand, ScopeWords, UserCommand,
+};
 pub use cases::{
     Answering, Asking, CaseCommand, CaseFilter, CaseKind, CasePriority, CaseSeverity, CaseState,
     CaseWords, CreateCase, EditCase, PutCase,
+};
+pub use company::{
+    Accept, ChangeRole, CompanyCommand, CompanySettings, EditRole, InvitationOut, InviteCommand,
+    Reader, RoleCommand, TokenCommand, Whose,
 };
 pub(super) use groups::code;
 pub use groups::{
@@ -28,6 +37,9 @@ pub use machines::{
 pub use outbound::{
     AddWebhook, ChangeWebhook, Import, ImportCommand, Notifications, NotificationsCommand, Wanted,
     WebhookCommand,
+};
+pub use provider::{
+    CustomerCommand, EditCustomer, LinkCommand, MachineCommand, ServiceOrganisationCommand,
 };
 
 use super::grammar::{Forward, parse_duration};
@@ -127,9 +139,33 @@ pub enum Command {
     /// Edge devices: add, enrol, pair
     #[command(subcommand)]
     Device(DeviceCommand),
-    /// People of your company: add, give roles, disable
+    /// Your company: its name and settings
+    #[command(subcommand)]
+    Company(CompanyCommand),
+    /// People of your company: add, give roles, disable, remove
     #[command(subcommand)]
     User(UserCommand),
+    /// Roles of your company's own: any permissions, under a name
+    #[command(subcommand)]
+    Role(RoleCommand),
+    /// Invitations: send, withdraw, accept
+    #[command(subcommand)]
+    Invite(InviteCommand),
+    /// Tokens with which programs read: your own, or a colleague's
+    #[command(subcommand)]
+    Token(TokenCommand),
+    /// Customers: the companies whose machines yours serves
+    #[command(subcommand)]
+    Customer(CustomerCommand),
+    /// Service organisations: what your customers are grouped by
+    #[command(subcommand)]
+    ServiceOrganisation(ServiceOrganisationCommand),
+    /// Your customers' machines: add, say of which model
+    #[command(subcommand)]
+    Machine(MachineCommand),
+    /// Links between a provider's machines and an operator's assets: propose, accept, remove
+    #[command(subcommand)]
+    Link(LinkCommand),
     /// Groups that answer for cases: members, duties, working hours; which case is in which
     #[command(subcommand)]
     Group(GroupCommand),

@@ -18,6 +18,7 @@ use super::{
     api::{Api, ApiError, Certificate, Me, Token, typed},
     cli::Login,
     gate,
+    people::OwnRoles,
     show::OneLine,
     state::{Gateway, LoggedIn, StateError, read_secret},
 };
@@ -25,8 +26,8 @@ use crate::{
     clock::Now, secret::SecretText, telemetry::one_line, tls::NewKey, transport::GatewayUrl,
 };
 
-/// The longest password that is read, in bytes.
-const PASSWORD_BYTES_MAX: u64 = 1_024;
+/// The longest file with a password or a token that is read, in bytes.
+const SECRET_BYTES_MAX: u64 = 1_024;
 
 /// The longest CA file that is read, in bytes.
 const CA_BYTES_MAX: u64 = 256 << 10;
@@ -67,7 +68,7 @@ impl Here {
     }
 
     /// The gateway at `url` with the CA that was given, or that is known from before.
-    fn gateway(&self, url: &GatewayUrl, ca: Option<&Path>) -> Result<Gateway, Failure> {
+    pub(super) fn gateway(&self, url: &GatewayUrl, ca: Option<&Path>) -> Result<Gateway, Failure> {
         if let Some(path) = ca {
             let pem = read_secret(path, CA_BYTES_MAX).map_err(|error| {
                 Failure::new(Exit::Usage, format!("cannot read {}: {error}", path.display()))
@@ -131,12 +132,12 @@ impl Here {
         self.terminal.value(&value);
         let me: Me = typed(item)?;
         let clock = self.clock();
-        let roles: Vec<&str> = me.assignments.iter().map(|held| held.role.as_str()).collect();
+        let roles = OwnRoles::beside(&api, &me.assignments).await.all(&me.assignments);
         let lines = [
             ("gateway", login.gateway.url.to_string()),
             ("person", format!("{} <{}> ({})", me.name, me.email, me.person)),
             ("tenant", me.tenant.name().to_owned()),
-            ("roles", if roles.is_empty() { "none".to_owned() } else { roles.join(", ") }),
+            ("roles", if roles.is_empty() { "none".to_owned() } else { roles }),
             ("logged in", format!("until {}", clock.until(login.token_expires))),
             ("certificate", format!("until {}", clock.until(login.certificate_expires))),
         ];
@@ -192,16 +193,21 @@ async fn certified(api: &Api) -> Result<(SecretText, Certificate), Failure> {
     Ok((SecretText::new(key.pem()), certificate))
 }
 
-/// The file's first line.
+/// The password in the file that `--password-file` names.
 pub(super) fn password_in(path: &Path) -> Result<SecretText, Failure> {
-    let text = read_secret(path, PASSWORD_BYTES_MAX).map_err(|error| {
+    secret_in(path, "password")
+}
+
+/// The first line of a file that holds a secret, which `--WHAT-file` names.
+pub(super) fn secret_in(path: &Path, what: &str) -> Result<SecretText, Failure> {
+    let text = read_secret(path, SECRET_BYTES_MAX).map_err(|error| {
         Failure::new(Exit::Usage, format!("cannot read {}: {error}", path.display()))
-            .hint("--password-file takes a file with the password on its first line")
+            .hint(format!("--{what}-file takes a file with the {what} on its first line"))
     })?;
     let line = text.expose().lines().next().unwrap_or_default();
     if line.is_empty() {
-        return Err(Failure::new(Exit::Usage, format!("{} holds no password", path.display()))
-            .hint("put the password on its first line"));
+        return Err(Failure::new(Exit::Usage, format!("{} holds no {what}", path.display()))
+            .hint(format!("put the {what} on its first line")));
     }
     Ok(SecretText::new(line.to_owned()))
 }

@@ -9,7 +9,7 @@ use super::{
     grammar::NewTarget,
     show::{OneLine, Table},
 };
-use crate::ids::{AssetId, ModelId, Name};
+use crate::ids::{AssetId, MachineId, ModelId, Name};
 
 impl Here {
     pub(super) async fn tunnel_config(&self, command: TunnelCommand) -> Result<(), Failure> {
@@ -142,15 +142,21 @@ impl Here {
                 self.terminal.data(format_args!("{id}: removed"));
                 Ok(())
             }
-            ModelCommand::Assign { machine, model } => {
-                let path = format!("/machines/{machine}/model");
-                let _: Value = self.api()?.put(&path, &json!({"model": model})).await?;
-                self.terminal.value(&json!({"machine": machine, "model": model}));
-                let said = model.map_or_else(|| "of no model".to_owned(), |id| format!("a {id}"));
-                self.terminal.data(format_args!("{machine}: now {said}"));
-                Ok(())
-            }
+            ModelCommand::Assign { machine, model } => self.set_model(&machine, model).await,
         }
+    }
+
+    pub(super) async fn set_model(
+        &self,
+        machine: &MachineId,
+        model: Option<ModelId>,
+    ) -> Result<(), Failure> {
+        let path = format!("/machines/{machine}/model");
+        let _: Value = self.api()?.put(&path, &json!({"model": model})).await?;
+        self.terminal.value(&json!({"machine": machine, "model": model}));
+        let said = model.map_or_else(|| "of no model".to_owned(), |id| format!("a {id}"));
+        self.terminal.data(format_args!("{machine}: now {said}"));
+        Ok(())
     }
 
     async fn models(&self) -> Result<(), Failure> {

@@ -12,10 +12,10 @@ use super::{
         AddWebhook, ChangeWebhook, Import, ImportCommand, Notifications, NotificationsCommand,
         Wanted, WebhookCommand,
     },
+    secrets::SecretFile,
     show::{Clock, OneLine, Table},
-    state::write_fresh,
 };
-use crate::{clock::Wall, ids::HookId, secret::SecretText};
+use crate::{clock::Wall, ids::HookId};
 
 /// The longest table that is read, in bytes; the gateway takes no longer one.
 const TABLE_BYTES_MAX: u64 = 2 * 1024 * 1024;
@@ -125,9 +125,10 @@ impl Here {
                 Ok(())
             }
             WebhookCommand::Secret { webhook, secret_out } => {
+                let file = SecretFile::new(secret_out, "--secret-out")?;
                 let path = format!("/webhooks/{webhook}/secret");
                 let item: Value = self.api()?.post(&path, &json!({})).await?;
-                self.kept(item, &secret_out)
+                self.kept(item, &file)
             }
             WebhookCommand::Test { webhook } => self.test_webhook(&webhook).await,
             WebhookCommand::Deliveries { webhook } => self.deliveries(&webhook).await,
@@ -148,38 +149,21 @@ impl Here {
 
     async fn add_webhook(&self, add: AddWebhook) -> Result<(), Failure> {
         let AddWebhook { url, id, name, kinds, secret_out } = add;
-        if secret_out.exists() {
-            let what = format!("{} is there already", secret_out.display());
-            return Err(Failure::new(Exit::Usage, what)
-                .hint("--secret-out takes the name of a file that is not there yet"));
-        }
+        let file = SecretFile::new(secret_out, "--secret-out")?;
         let body = json!({"url": url, "id": id, "name": name, "kinds": kinds});
         let item: Value = self.api()?.post("/webhooks", &body).await?;
-        self.kept(item, &secret_out)
+        self.kept(item, &file)
     }
 
-    /// Puts the secret of `item` into a new file, and shows the rest.
-    fn kept(&self, mut item: Value, out: &Path) -> Result<(), Failure> {
-        let fields = item.as_object_mut();
-        let secret = fields.and_then(|fields| match fields.remove("secret") {
-            Some(Value::String(secret)) => Some(SecretText::new(format!("{secret}\n"))),
-            Some(_) | None => None,
-        });
-        let secret = secret.ok_or_else(|| ApiError::Strange("no secret".to_owned()))?;
-        write_fresh(out, secret.expose().as_bytes()).map_err(|error| {
-            let what = format!("cannot make {}: {error}", out.display());
-            Failure::new(Exit::Usage, what)
-                .hint("the secret is lost: make a new one with `caseway webhook secret`")
-        })?;
-        if let Some(fields) = item.as_object_mut() {
-            fields.insert("secret_file".to_owned(), json!(out));
-        }
+    /// Puts the secret of `item` into its file, and shows the rest.
+    fn kept(&self, mut item: Value, file: &SecretFile) -> Result<(), Failure> {
+        file.keep(&mut item, "secret", "make a new one with `caseway webhook secret`")?;
         self.terminal.value(&item);
         let hook: HookRow = typed(item)?;
         self.terminal.data(OneLine(&hook.id));
         self.terminal.note(format_args!(
             "the secret is in {}: give it to the receiver; then try it with `caseway webhook test {}`",
-            out.display(),
+            file.path(),
             OneLine(&hook.id)
         ));
         Ok(())

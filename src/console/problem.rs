@@ -126,7 +126,7 @@ impl Problem {
             Reason::CaseType => {
                 (StatusCode::CONFLICT, "this type of case never allows remote access")
             }
-            Reason::CaseClosed => (StatusCode::CONFLICT, "the case is closed; reopen it first"),
+            Reason::CaseClosed => (StatusCode::CONFLICT, "the case is closed"),
             Reason::AssetInactive => (StatusCode::CONFLICT, "the machine is deactivated"),
             Reason::NoProvider => {
                 (StatusCode::CONFLICT, "no service provider is linked with the machine")

@@ -12,6 +12,7 @@
 )]
 
 mod architecture;
+mod companies;
 mod crashes;
 mod faults;
 mod first_day;

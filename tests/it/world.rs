@@ -172,14 +172,24 @@ impl Gateway {
         Self::start_with(admin, |config| config).await
     }
 
+    /// As [`Self::start`]; its first company is a service provider and nothing else.
+    pub(crate) async fn start_provider(admin: &str) -> Self {
+        Self::start_as(admin, &["--role", "service_provider"], |config| config).await
+    }
+
     /// As [`Self::start`], with another config than `init` wrote.
     pub(crate) async fn start_with(admin: &str, edit: impl FnOnce(String) -> String) -> Self {
+        Self::start_as(admin, &[], edit).await
+    }
+
+    async fn start_as(admin: &str, more: &[&str], edit: impl FnOnce(String) -> String) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let home = dir.path().join("gateway");
         let made = program(GATEWAY)
             .arg("init")
             .arg(&home)
             .args(["--name", "localhost", "--listen", "127.0.0.1:0", "--admin", admin])
+            .args(more)
             .output();
         let made = within("init", made).await.unwrap();
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
@@ -218,7 +228,7 @@ impl Gateway {
 
     /// Logs somebody in.
     pub(crate) async fn technician(&self, email: &str, password_file: &Path) -> Technician {
-        let technician = Technician { home: tempfile::tempdir().unwrap(), prefix: Vec::new() };
+        let technician = Technician::stranger();
         technician.log_in(&self.url, &self.ca(), email, password_file).await;
         technician
     }
@@ -242,6 +252,11 @@ pub(crate) struct Done {
 }
 
 impl Technician {
+    /// Somebody who never logged in anywhere.
+    pub(crate) fn stranger() -> Self {
+        Self { home: tempfile::tempdir().unwrap(), prefix: Vec::new() }
+    }
+
     async fn log_in(&self, url: &str, ca: &Path, email: &str, password_file: &Path) {
         let (ca, file) = (ca.to_str().unwrap(), password_file.to_str().unwrap());
         self.must(&["login", url, "--ca", ca, "--user", email, "--password-file", file]).await;

@@ -76,20 +76,16 @@ pub(in crate::client) struct Held {
     pub(in crate::client) scope: Option<Scope>,
 }
 
-/// `role`, or `role (what it covers)` where that is not everything.
-impl std::fmt::Display for Held {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.role)?;
-        let covered: Vec<&str> = match &self.scope {
-            None | Some(Scope::Whole) => return Ok(()),
-            Some(Scope::Facilities(some)) => some.iter().map(|one| one.as_str()).collect(),
-            Some(Scope::ServiceOrganisations(some)) => {
-                some.iter().map(|one| one.as_str()).collect()
-            }
-            Some(Scope::Customers(some)) => some.iter().map(|one| one.as_str()).collect(),
-        };
-        write!(f, " ({})", covered.join(" "))
-    }
+/// A role that a company made for itself.
+#[derive(Debug, Deserialize)]
+pub(in crate::client) struct RoleRow {
+    pub(in crate::client) id: String,
+    pub(in crate::client) name: String,
+    #[serde(default)]
+    pub(in crate::client) permissions: Vec<String>,
+    /// Of those, the ones that give nothing in this company.
+    #[serde(default)]
+    pub(in crate::client) inert: Vec<String>,
 }
 
 /// A colleague; `assignments` is there in lists.

@@ -96,7 +96,8 @@ pub enum ModelCommand {
     },
     /// Remove one that no machine is of
     Remove { id: ModelId },
-    /// Say of which model a customer machine is; its tunnel templates become configs
+    /// As `caseway machine model`
+    #[command(hide = true)]
     Assign {
         machine: MachineId,
         /// Of none where this is missing
