@@ -83,18 +83,23 @@ const PLACED: &str = "
         VALUES (1, 0, 'AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA');
 ";
 
-#[tokio::test]
-async fn clocks_of_before_go_on_and_those_that_were_stopped_stay_so() {
+/// A file that stands at the step `at`, with rows of then, as today's program opens it.
+async fn from_before(at: usize, rows: &'static str) -> (TempDir, Store) {
     let dir = TempDir::new().unwrap();
     let path = dir.path().join("caseway.db");
     let made = SqliteConnectOptions::new().filename(&path).create_if_missing(true);
     let mut old = SqliteConnection::connect_with(&made).await.unwrap();
-    for step in open::STEPS.iter().take(7).copied().chain([PLACED]) {
+    for step in open::STEPS.iter().take(at).copied().chain([rows]) {
         sqlx::raw_sql(step).execute(&mut old).await.unwrap();
     }
     old.close().await.unwrap();
-
     let store = open(&path).await.unwrap();
+    (dir, store)
+}
+
+#[tokio::test]
+async fn clocks_of_before_go_on_and_those_that_were_stopped_stay_so() {
+    let (_dir, store) = from_before(7, PLACED).await;
     let state = async |case: &str, state| {
         let row = format!("UPDATE cases SET state = '{state}' WHERE id = '{case}'");
         store.plant(row).await;
