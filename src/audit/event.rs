@@ -44,6 +44,8 @@ events! {
     CaseStateChanged = "case_state_changed",
     /// Its words or its marks were changed; `new` names which.
     CaseEdited = "case_edited",
+    /// What one company calls it in its own ticket system.
+    CaseExternalIdChanged = "case_external_id_changed",
     AssigneeChanged = "assignee_changed",
     CaseClosed = "case_closed",
     CaseReopened = "case_reopened",
@@ -166,7 +168,8 @@ impl Event {
     pub fn is_of_one_company(self) -> bool {
         matches!(
             self,
-            Self::CasePlaced
+            Self::CaseExternalIdChanged
+                | Self::CasePlaced
                 | Self::CaseEscalated
                 | Self::ParticipantChanged
                 | Self::CaseCopyChanged

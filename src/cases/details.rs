@@ -50,7 +50,8 @@ pub struct Details {
     pub contact: Contact,
     /// The provider's own; a case without a provider has none.
     pub priority: Option<Priority>,
-    /// The case's number in an outside ticket system.
+    /// The case's number in the ticket system of the company whose people read or write this: of two
+    /// parties each has its own, and knows nothing of the other's.
     pub external_id: Option<String>,
 }
 

@@ -59,6 +59,7 @@ impl Kind {
                 Event::CaseCreated
                 | Event::CaseStateChanged
                 | Event::CaseEdited
+                | Event::CaseExternalIdChanged
                 | Event::AssigneeChanged
                 | Event::CaseClosed
                 | Event::CaseReopened,

@@ -91,6 +91,6 @@ pub(super) async fn put(
         }
         Put::Same(_) => StatusCode::OK,
     };
-    let shown = Tagged::show(&desk, written.value.case()).await?;
+    let shown = Tagged::show(&desk, &caller, written.value.case()).await?;
     Ok((status, shown).into_response())
 }

@@ -7,7 +7,7 @@ use axum::{
 };
 use serde::Serialize;
 
-use super::{desk::Desk, problem::Problem, switches::SwitchView, views::Named};
+use super::{caller::Caller, desk::Desk, problem::Problem, switches::SwitchView, views::Named};
 use crate::{
     cases::{CaseType, Priority, Severity, State},
     clock::{Now, Wall},
@@ -33,6 +33,7 @@ pub(super) struct CaseView {
     switch: Option<SwitchView>,
     assignee: Option<Named<PersonId>>,
     contact: ContactView,
+    /// The caller's company's own.
     external_id: Option<String>,
     created_by: Named<PersonId>,
     created_at: Wall,
@@ -79,9 +80,10 @@ impl CaseView {
 pub(super) struct Tagged(CaseView);
 
 impl Tagged {
-    /// For who may see the case.
-    pub(super) async fn show(desk: &Desk, case: &CaseId) -> Result<Self, Problem> {
-        let sheet = desk.store.case_sheet(case).await?.ok_or_else(Problem::not_found)?;
+    /// For a caller who may see the case.
+    pub(super) async fn show(desk: &Desk, caller: &Caller, case: &CaseId) -> Result<Self, Problem> {
+        let found = desk.store.case_sheet(&caller.person.tenant, case).await?;
+        let sheet = found.ok_or_else(Problem::not_found)?;
         Ok(Self(CaseView::of(sheet, Now::read().wall)))
     }
 }

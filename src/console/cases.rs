@@ -109,7 +109,7 @@ pub(super) async fn create(
     let (case_type, title) = (ask.case_type, text("title", &ask.title)?);
     let new = NewCase { case_type, about, title, details, organisation: ask.organisation };
     let written = desk.store.create_case(&caller.by, &new, Now::read()).await?;
-    Ok((StatusCode::CREATED, Tagged::show(&desk, &written.value.id).await?))
+    Ok((StatusCode::CREATED, Tagged::show(&desk, &caller, &written.value.id).await?))
 }
 
 /// `GET /cases/{case}`
@@ -120,7 +120,7 @@ pub(super) async fn show(
 ) -> Result<Tagged, Problem> {
     let found = desk.store.case(&caller.person.id, &case, Now::read()).await?;
     found.ok_or_else(Problem::not_found)?;
-    Tagged::show(&desk, &case).await
+    Tagged::show(&desk, &caller, &case).await
 }
 
 /// `PATCH /cases/{case}`: its state, or who has it, or what it tells; each is an act of its own.
@@ -174,7 +174,7 @@ pub(super) async fn change(
     let change = change.checked()?;
     let written = desk.store.change_case(&caller.by, &case, &change, seen, Now::read()).await?;
     desk.settled(written.revision).await;
-    Tagged::show(&desk, &case).await
+    Tagged::show(&desk, &caller, &case).await
 }
 
 /// `PUT /cases/{case}/remote-access`

@@ -60,8 +60,9 @@ impl From<RequestSheet> for RequestView {
 }
 
 impl RequestView {
-    async fn show(desk: &Desk, request: AccessRequest) -> Result<Self, Problem> {
-        let case = desk.store.case_sheet(&request.case).await?.ok_or_else(Problem::not_found)?;
+    async fn show(desk: &Desk, caller: &Caller, request: AccessRequest) -> Result<Self, Problem> {
+        let found = desk.store.case_sheet(&caller.person.tenant, &request.case).await?;
+        let case = found.ok_or_else(Problem::not_found)?;
         let person_name = desk.person_name(&request.person).await?.name;
         let answered_by_name = match &request.answered_by {
             Some(person) => Some(desk.person_name(person).await?.name),
@@ -132,7 +133,7 @@ pub(super) async fn ask(
     let (reason, lasting) = (text("reason", &reason)?, seconds.map(Duration::from_secs));
     let (by, now) = (&caller.by, Now::read());
     let written = desk.store.request_access(by, &case, &reason, lasting, now).await?;
-    Ok((StatusCode::CREATED, Json(RequestView::show(&desk, written.value).await?)))
+    Ok((StatusCode::CREATED, Json(RequestView::show(&desk, &caller, written.value).await?)))
 }
 
 /// `DELETE /cases/{case}/access-requests/{request}`: the asker takes it back.
@@ -187,6 +188,6 @@ pub(super) async fn answer(
         Some(switched) => Some(Turned::settle(&desk, switched).await),
         None => None,
     };
-    let request = RequestView::show(&desk, done.request).await?;
+    let request = RequestView::show(&desk, &caller, done.request).await?;
     Ok(Json(AnsweredView { request, switch }))
 }

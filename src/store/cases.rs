@@ -1,6 +1,7 @@
 //! Cases: created, moved, assigned, edited. Their switch, their lists and their rows are below.
 
 mod change;
+mod external;
 mod list;
 mod put;
 mod rows;
@@ -134,7 +135,7 @@ async fn opened(
         closed_at: None,
     };
     insert_case(allowed.rows(), number, &case).await?;
-    change::first_details(&mut allowed, &case, &new.details).await?;
+    change::first_details(&mut allowed, &tenant, &case, &new.details).await?;
     let (rows, said) = (allowed.rows(), new.organisation.as_ref());
     organisations::raise(rows, &by.person, &tenant, &case.id, said).await?;
     told(&mut allowed, &case, Event::CaseCreated, None, Some(code(&new.case_type)));

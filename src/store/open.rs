@@ -38,6 +38,7 @@ pub(super) const STEPS: &[&str] = &[
     include_str!("schema/06_sync.sql"),
     include_str!("schema/07_lists.sql"),
     include_str!("schema/08_clocks.sql"),
+    include_str!("schema/09_external_ids.sql"),
 ];
 
 /// What the store lets in.

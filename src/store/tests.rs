@@ -5,6 +5,7 @@ mod assets;
 mod cases;
 mod decommission;
 mod devices;
+mod external;
 mod groups;
 mod imports;
 mod joining;

@@ -40,7 +40,7 @@ pub struct CaseFilter {
     /// With remote access on, or off
     #[arg(long)]
     pub switch: Option<OnOff>,
-    /// With this number in an outside ticket system
+    /// With this number in the company's own ticket system
     #[arg(long, value_name = "ID")]
     pub external_id: Option<String>,
     /// Words in the title
@@ -275,7 +275,7 @@ pub struct CaseWords {
     /// How soon the provider looks at it
     #[arg(long)]
     pub priority: Option<CasePriority>,
-    /// Its number in an outside ticket system
+    /// Its number in the company's own ticket system
     #[arg(long, value_name = "ID")]
     pub external_id: Option<String>,
 }

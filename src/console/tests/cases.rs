@@ -231,6 +231,40 @@ async fn an_outside_system_puts_its_tickets_by_their_own_numbers() {
 }
 
 #[tokio::test]
+async fn each_partys_system_has_a_number_of_its_own_for_a_shared_case() {
+    let world = World::start().await;
+    let name = async |person: &str, id: Value| {
+        world.done(person, Method::PATCH, CASE, json!({ "external_id": id })).await
+    };
+    let (ours, theirs) = (json!("HD-17"), json!("T-4711"));
+    assert_eq!(name("milo", ours.clone()).await["external_id"], ours);
+    assert_eq!(name("stan", theirs.clone()).await["external_id"], theirs);
+    let put = json!({ "type": "shared", "asset": "press-7", "title": "Title of CASE-1" });
+    for (person, own, other) in [("milo", "HD-17", "T-4711"), ("stan", "T-4711", "HD-17")] {
+        let shown = world.done(person, Method::GET, CASE, Value::Null).await;
+        assert_eq!(shown["external_id"], own, "{person}");
+        let by = async |id: &str| {
+            let path = format!("/api/v1/cases?external_id={id}");
+            world.done(person, Method::GET, &path, Value::Null).await
+        };
+        let found = by(own).await;
+        assert_eq!(ids(&found), ["CASE-1"], "{person}");
+        assert_eq!(found["items"][0]["external_id"], own, "{person}");
+        assert!(ids(&by(other).await).is_empty(), "{person}");
+        let path = format!("/api/v1/cases/by-external-id/{own}");
+        let same = world.ask(Some(person), Method::PUT, &path, put.clone()).await;
+        assert_eq!((same.status, &same.json), (StatusCode::OK, &shown), "{person}");
+        for path in [format!("{CASE}/history"), "/api/v1/audit?case=CASE-1".to_owned()] {
+            let told = world.ask(Some(person), Method::GET, &path, Value::Null).await;
+            assert!(told.text.contains(own) && !told.text.contains(other), "{}", told.text);
+        }
+    }
+    assert_eq!(name("stan", Value::Null).await["external_id"], Value::Null);
+    let left = world.done("milo", Method::GET, CASE, Value::Null).await;
+    assert_eq!(left["external_id"], ours);
+}
+
+#[tokio::test]
 async fn a_group_says_when_a_case_moves_on_and_when_its_request_moves_it() {
     let world = World::start().await;
     let group =

@@ -1,8 +1,7 @@
 //! What may change of a case: its state, who has it, and what it tells.
 
-use sqlx::SqliteConnection;
-
 use super::{
+    external,
     rows::{details_of, write_case, write_details},
     still_at, told, turned,
 };
@@ -155,7 +154,8 @@ impl Store {
             return Err(allowed.refused(Reason::Role).await);
         }
         still_at(&mut allowed, case, seen).await?;
-        let new = edited(&mut allowed, &old, edit).await?;
+        let Some(own) = allowed.tenant().cloned() else { return Err(allowed.not_found().await) };
+        let new = edited(&mut allowed, &own, &old, edit).await?;
         Ok(allowed.written(new).await?)
     }
 
@@ -203,6 +203,12 @@ impl Edit {
     /// Whether each of its fields is `side`'s to write.
     pub(super) fn is_for(&self, side: Option<Side>, case: &Case) -> bool {
         self.fields().all(|field| may_write(side, case.case_type(), field))
+    }
+
+    /// Whether it is about nothing but what the own company calls the case.
+    fn is_of_external_id(&self) -> bool {
+        let rest = Self { external_id: None, ..self.clone() };
+        self.external_id.is_some() && rest.is_empty()
     }
 
     /// The fields that it names.
@@ -269,30 +275,34 @@ pub(super) async fn moved(
     Ok(new)
 }
 
-/// Writes `edit` of the case that was judged.
+/// Writes `edit`, by somebody of the company `own`, of the case that was judged. What that company
+/// calls the case is written down by itself: the other party is not told (INF).
 pub(super) async fn edited(
     allowed: &mut Allowed,
+    own: &TenantId,
     old: &Case,
     edit: &Edit,
 ) -> Result<Case, WriteError> {
     let case = &old.id;
     let title = title(edit.title.as_deref().unwrap_or(&old.title))?;
-    let (details, external) = details_of(allowed.rows(), case).await?;
+    let details = details_of(allowed.rows(), case, own).await?;
     let new = Case { title, ..old.clone() };
     let told_now = edit.on(&details);
     fits(&told_now)?;
-    let external = match &edit.external_id {
-        Some(_) => allowed.tenant().cloned(),
-        None => external,
-    };
-    unique(allowed.rows(), case, &told_now, external.as_ref()).await?;
     write_case(allowed.rows(), &new).await?;
-    write_details(allowed.rows(), case, &told_now, external.as_ref()).await?;
+    write_details(allowed.rows(), case, &told_now).await?;
     if told_now.priority != details.priority {
         places::set_clocks_of_case(allowed.rows(), case).await?;
     }
-    let (was, is) = differences((&old.title, &details), (&new.title, &told_now));
-    told(allowed, &new, Event::CaseEdited, Some(was), Some(is));
+    if !edit.is_of_external_id() {
+        let (was, is) = differences((&old.title, &details), (&new.title, &told_now));
+        told(allowed, &new, Event::CaseEdited, Some(was), Some(is));
+    }
+    if let Some(external_id) = &edit.external_id {
+        external::name(allowed.rows(), own, case, external_id.as_deref()).await?;
+        let (was, is) = (details.external_id, external_id.clone());
+        told(allowed, &new, Event::CaseExternalIdChanged, was, is);
+    }
     Ok(new)
 }
 
@@ -316,9 +326,10 @@ async fn close_behind(
     turned(allowed.rows(), key, false, Some(&by.person), Some("case_closed"), now.wall).await
 }
 
-/// Writes the details of a case that was just created.
+/// Writes the details of a case that somebody of the company `own` has just created.
 pub(super) async fn first_details(
     allowed: &mut Allowed,
+    own: &TenantId,
     case: &Case,
     details: &Details,
 ) -> Result<(), WriteError> {
@@ -326,35 +337,10 @@ pub(super) async fn first_details(
     if details.priority.is_some() && !may_write(side, case.case_type(), CaseField::Priority) {
         return Err(Conflict::field("priority", "it is the provider's to set").into());
     }
-    // Whoever opens a case may name it as their own system does.
-    let external = allowed.tenant().cloned();
     let details = Details { description: details.description.trim().to_owned(), ..details.clone() };
-    unique(allowed.rows(), &case.id, &details, external.as_ref()).await?;
-    Ok(write_details(allowed.rows(), &case.id, &details, external.as_ref()).await?)
-}
-
-/// An external id names one case of a company.
-async fn unique(
-    conn: &mut SqliteConnection,
-    case: &CaseId,
-    details: &Details,
-    tenant: Option<&TenantId>,
-) -> Result<(), WriteError> {
-    let Some(external_id) = &details.external_id else { return Ok(()) };
-    let taken = sqlx::query(
-        "SELECT id FROM cases WHERE external_tenant = $1 AND external_id = $2 AND id <> $3",
-    )
-    .bind(tenant.map(TenantId::as_str))
-    .bind(external_id)
-    .bind(case.as_str())
-    .fetch_optional(conn)
-    .await?;
-    match taken {
-        Some(_) => {
-            Err(Conflict::Exists(format!("a case with the external id {external_id}")).into())
-        }
-        None => Ok(()),
-    }
+    write_details(allowed.rows(), &case.id, &details).await?;
+    // Whoever opens a case may name it as their own system does.
+    external::name(allowed.rows(), own, &case.id, details.external_id.as_deref()).await
 }
 
 /// A title, trimmed.
@@ -389,7 +375,7 @@ pub(super) fn fits(details: &Details) -> Result<(), Conflict> {
     }
 }
 
-/// The fields that differ, before and after. Descriptions are long: that they changed is enough.
+/// The fields that differ, before and after, of those that both parties see. Descriptions are long: that they changed is enough.
 fn differences(
     (old_title, old): (&str, &Details),
     (new_title, new): (&str, &Details),
@@ -402,7 +388,6 @@ fn differences(
             ("phone", or_none(one.contact.phone.clone())),
             ("email", or_none(one.contact.email.clone())),
             ("priority", or_none(one.priority.map(|one| code(&one)))),
-            ("external_id", or_none(one.external_id.clone())),
         ]
     };
     let (mut was, mut is) = (Vec::new(), Vec::new());

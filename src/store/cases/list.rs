@@ -1,16 +1,17 @@
 //! Cases as they are read: one, and lists of them.
 
-use sqlx::{AssertSqlSafe, QueryBuilder, Sqlite};
+use sqlx::{QueryBuilder, Sqlite};
 
 use super::{
-    rows::{CaseSheet, SHEETS, case_of, sheet_in},
+    external,
+    rows::{CaseSheet, case_of, sheet_in, sheets},
     visible::Visible,
 };
 use crate::{
     authz::Action,
     cases::{Case, CaseType, Severity, State},
     clock::{Now, Wall},
-    ids::{AssetId, CaseId, PersonId},
+    ids::{AssetId, CaseId, PersonId, TenantId},
     store::{
         Listed, Page, Store, StoreError, Subject,
         rows::{Cells, code},
@@ -29,6 +30,7 @@ pub struct CaseFilter {
     pub severity: Option<Severity>,
     /// Whether remote access is on, and its time not up.
     pub switch_on: Option<bool>,
+    /// By the number that the reader's company has for it.
     pub external_id: Option<String>,
     /// Text in the title or the id, case folded.
     pub text: Option<String>,
@@ -56,16 +58,20 @@ impl Store {
         }
     }
 
-    /// All of a case, whoever asks: for those who were shown, or have just changed, it.
+    /// All of a case as the people of `tenant` read it, whoever asks: for those who were shown, or
+    /// have just changed, it.
     ///
     /// # Errors
     ///
     /// [`StoreError`].
-    pub async fn case_sheet(&self, case: &CaseId) -> Result<Option<CaseSheet>, StoreError> {
-        let row = sqlx::query(AssertSqlSafe(format!("{SHEETS} WHERE c.id = $1")))
-            .bind(case.as_str())
-            .fetch_optional(self.readers()?)
-            .await?;
+    pub async fn case_sheet(
+        &self,
+        tenant: &TenantId,
+        case: &CaseId,
+    ) -> Result<Option<CaseSheet>, StoreError> {
+        let mut sql = sheets(tenant);
+        sql.push("WHERE c.id = ").push_bind(case.to_string());
+        let row = sql.build().fetch_optional(self.readers()?).await?;
         row.map(|row| sheet_in(&Cells::of("cases", &row))).transpose()
     }
 
@@ -91,11 +97,11 @@ impl Store {
         };
         // One more than the page holds tells whether there is another page.
         let rows = i64::try_from(page.size()).unwrap_or(1).saturating_add(1);
-        let mut sql = QueryBuilder::new(SHEETS);
+        let mut sql = sheets(visible.tenant());
         sql.push("JOIN (");
         let narrow = |sql: &mut QueryBuilder<Sqlite>| {
             sql.push("c.number < ").push_bind(before).push(" AND ");
-            filter.push(sql, now.wall);
+            filter.push(sql, visible.tenant(), now.wall);
         };
         visible.push(&mut sql, narrow, |sql| {
             sql.push(" ORDER BY c.number DESC LIMIT ").push_bind(rows);
@@ -115,8 +121,8 @@ impl Store {
 }
 
 impl CaseFilter {
-    /// Each condition ends with ` AND `.
-    fn push(&self, sql: &mut QueryBuilder<Sqlite>, now: Wall) {
+    /// `own` is the reader's company. Each condition ends with ` AND `.
+    fn push(&self, sql: &mut QueryBuilder<Sqlite>, own: &TenantId, now: Wall) {
         if let Some(one) = self.case_type {
             sql.push("c.type = ").push_bind(code(&one)).push(" AND ");
         }
@@ -143,7 +149,8 @@ impl CaseFilter {
             sql.push_bind(i64::MAX).push(") > ").push_bind(now.0).push(") AND ");
         }
         if let Some(one) = &self.external_id {
-            sql.push("c.external_id = ").push_bind(one.clone()).push(" AND ");
+            external::push_known_as(sql, own, one);
+            sql.push(" AND ");
         }
         if let Some(text) = &self.text {
             let pattern = contains(&text.to_lowercase());

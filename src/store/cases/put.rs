@@ -11,12 +11,10 @@
 //! other changes; each part is judged as it would be alone, and a refusal of one undoes the others;
 //! the same again changes nothing and is not recorded.
 
-use sqlx::SqliteConnection;
-
 use super::{
     About, NewCase, change,
     change::Edit,
-    opened,
+    external, opened,
     rows::{details_of, revision_of},
 };
 use crate::{
@@ -26,7 +24,7 @@ use crate::{
     clock::Now,
     ids::{CaseId, OrganisationId, Revision, TenantId},
     store::{
-        By, Conflict, Store, StoreError, Subject, WriteError, Written,
+        By, Conflict, Store, Subject, WriteError, Written,
         act::{Act, Allowed, Ask},
         people,
         rows::Cells,
@@ -90,7 +88,11 @@ impl Store {
         change::fits(&put.new.details)?;
         let subject = self.about(&put.new, &by.person).await?;
         let mut act = self.act().await?;
-        let found = known_as(act.rows(), by, put.new.details.external_id.as_deref()).await?;
+        let person = people::person_of(act.rows(), &by.person).await?;
+        let found = match (person, &put.new.details.external_id) {
+            (Some(one), Some(id)) => external::known_as(act.rows(), &one.tenant, id).await?,
+            (Some(_), None) | (None, _) => None,
+        };
         let putting = Putting { by, put, seen, now };
         match found {
             None => self.put_new(act, &putting, subject).await,
@@ -131,11 +133,12 @@ impl Store {
         let object = Some(format!("case/{case}"));
         let ask = Ask { by, subject, refused: Event::Refused, object, now };
         let mut allowed = self.judged_in(act, ask, |_| Action::ReadCase(case.clone())).await?;
-        let Some(old) = allowed.facts.case.clone() else { return Err(allowed.not_found().await) };
+        let found = (allowed.facts.case.clone(), allowed.tenant().cloned());
+        let (Some(old), Some(own)) = found else { return Err(allowed.not_found().await) };
         super::still_at(&mut allowed, case, seen).await?;
         same(&old, &put.new, about)?;
         raised_for(&mut allowed, case, put.new.organisation.as_ref()).await?;
-        let (details, _) = details_of(allowed.rows(), case).await?;
+        let details = details_of(allowed.rows(), case, &own).await?;
         let edit = put.edit.beside(&old.title, &details);
         let state = put.state.filter(|state| *state != old.state);
         if edit.is_empty() && state.is_none() {
@@ -149,7 +152,7 @@ impl Store {
             if !edit.is_for(allowed.grant.side(), &row) {
                 return Err(allowed.refused(Reason::Role).await);
             }
-            row = change::edited(&mut allowed, &row, &edit).await?;
+            row = change::edited(&mut allowed, &own, &row, &edit).await?;
         }
         if let Some(state) = state {
             allowed = moved(allowed, putting, &row, state).await?;
@@ -171,21 +174,6 @@ async fn moved(
     }
     change::moved(&mut allowed, putting.by, case, state, putting.now).await?;
     Ok(allowed)
-}
-
-/// The case that the company of who asks knows by its external id.
-async fn known_as(
-    conn: &mut SqliteConnection,
-    by: &By,
-    external_id: Option<&str>,
-) -> Result<Option<CaseId>, StoreError> {
-    let Some(person) = people::person_of(conn, &by.person).await? else { return Ok(None) };
-    let row = sqlx::query("SELECT id FROM cases WHERE external_tenant = $1 AND external_id = $2")
-        .bind(person.tenant.as_str())
-        .bind(external_id)
-        .fetch_optional(conn)
-        .await?;
-    row.map(|row| Cells::of("cases", &row).id("id")).transpose()
 }
 
 /// That type, and what it is about, are those of the case that is there.

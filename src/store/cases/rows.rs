@@ -1,6 +1,6 @@
 //! Cases as rows: the part that decisions read, and the whole sheet that people read.
 
-use sqlx::SqliteConnection;
+use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
 use crate::{
     cases::{Case, CaseType, Contact, Details, Kind},
@@ -47,12 +47,19 @@ pub struct Turn {
     pub reason: Option<String>,
 }
 
-/// Selects sheets; what follows may name `c`, the case.
-pub(super) const SHEETS: &str = "\
-    SELECT c.*, sa.name AS asset_name, sm.serial AS machine_name, so.name AS operator_name, \
-           sp.name AS provider_name, sc.name AS creator_name, sh.name AS assignee_name, \
-           st.turned_on, st.person AS turned_by, tp.name AS turned_by_name, st.at AS turned_at, \
-           st.reason AS turned_reason \
+/// Selects sheets as the people of a company read them; what follows may name `c`, the case.
+pub(super) fn sheets(tenant: &TenantId) -> QueryBuilder<Sqlite> {
+    let mut sql = QueryBuilder::new(SHEETS);
+    sql.push_bind(tenant.to_string()).push(" ");
+    sql
+}
+
+/// Ends where the company is to follow whose external id is read.
+const SHEETS: &str = "\
+    SELECT c.*, xi.external_id, sa.name AS asset_name, sm.serial AS machine_name, \
+           so.name AS operator_name, sp.name AS provider_name, sc.name AS creator_name, \
+           sh.name AS assignee_name, st.turned_on, st.person AS turned_by, \
+           tp.name AS turned_by_name, st.at AS turned_at, st.reason AS turned_reason \
     FROM cases c \
     LEFT JOIN assets sa ON sa.id = c.asset \
     LEFT JOIN machines sm ON sm.id = c.machine \
@@ -61,7 +68,8 @@ pub(super) const SHEETS: &str = "\
     LEFT JOIN people sc ON sc.id = c.created_by \
     LEFT JOIN people sh ON sh.id = c.assignee \
     LEFT JOIN switch_turns st ON st.kind = 'case' AND st.id = c.id \
-    LEFT JOIN people tp ON tp.id = st.person ";
+    LEFT JOIN people tp ON tp.id = st.person \
+    LEFT JOIN external_ids xi ON xi.case_id = c.id AND xi.tenant = ";
 
 pub(in crate::store) async fn insert_case(
     conn: &mut SqliteConnection,
@@ -118,16 +126,15 @@ pub(super) async fn write_case(conn: &mut SqliteConnection, case: &Case) -> Resu
     Ok(())
 }
 
-/// Writes the telling part. `external` is the company whose ticket system gave the external id.
+/// Writes the telling part that is the same for everybody: not the external id.
 pub(super) async fn write_details(
     conn: &mut SqliteConnection,
     case: &CaseId,
     details: &Details,
-    external: Option<&TenantId>,
 ) -> Result<(), StoreError> {
     sqlx::query(
         "UPDATE cases SET description = $2, severity = $3, contact_phone = $4, contact_email = $5, \
-                          priority = $6, external_id = $7, external_tenant = $8 \
+                          priority = $6 \
          WHERE id = $1",
     )
     .bind(case.as_str())
@@ -136,8 +143,6 @@ pub(super) async fn write_details(
     .bind(&details.contact.phone)
     .bind(&details.contact.email)
     .bind(details.priority.map(|one| code(&one)))
-    .bind(&details.external_id)
-    .bind(external.filter(|_| details.external_id.is_some()).map(TenantId::as_str))
     .execute(conn)
     .await?;
     Ok(())
@@ -236,14 +241,19 @@ pub(super) async fn revision_of(
     Cells::of("cases", &row).count("revision").map(Revision)
 }
 
+/// What a case tells the people of a company.
 pub(super) async fn details_of(
     conn: &mut SqliteConnection,
     case: &CaseId,
-) -> Result<(Details, Option<TenantId>), StoreError> {
-    let row = sqlx::query("SELECT * FROM cases WHERE id = $1")
-        .bind(case.as_str())
-        .fetch_one(conn)
-        .await?;
-    let cells = Cells::of("cases", &row);
-    Ok((details_in(&cells)?, cells.id_or_none("external_tenant")?))
+    tenant: &TenantId,
+) -> Result<Details, StoreError> {
+    let row = sqlx::query(
+        "SELECT c.*, xi.external_id FROM cases c \
+         LEFT JOIN external_ids xi ON xi.case_id = c.id AND xi.tenant = $2 WHERE c.id = $1",
+    )
+    .bind(case.as_str())
+    .bind(tenant.as_str())
+    .fetch_one(conn)
+    .await?;
+    details_in(&Cells::of("cases", &row))
 }

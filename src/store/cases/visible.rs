@@ -46,6 +46,11 @@ enum Objects {
 }
 
 impl Visible {
+    /// The person's company.
+    pub(super) fn tenant(&self) -> &TenantId {
+        &self.tenant
+    }
+
     /// Reads it out of the person's rows; `None` where nothing can be visible.
     pub(in crate::store) async fn to(
         store: &Store,

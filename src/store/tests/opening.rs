@@ -83,18 +83,70 @@ const PLACED: &str = "
         VALUES (1, 0, 'AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA');
 ";
 
-#[tokio::test]
-async fn clocks_of_before_go_on_and_those_that_were_stopped_stay_so() {
+/// A shared case that the operator's system has a number for, one that the provider's has, and one
+/// that has none, as the eighth step kept them.
+const NAMED: &str = "
+    INSERT INTO tenants (id, name, active) VALUES ('op', 'Op', 1), ('sp', 'Sp', 1);
+    INSERT INTO people (id, tenant, email, name, active) VALUES ('emil', 'op', 'e@op.example', 'emil', 1);
+    INSERT INTO assets (id, operator, name, serial, active, switch_on)
+        VALUES ('press-7', 'op', 'Press 7', 'SN-7', 1, 0);
+    INSERT INTO cases (id, number, title, type, operator, provider, asset, state, switch_on, created_by,
+                       created_at, priority, external_id, external_tenant)
+        VALUES ('CASE-1', 1, 'one', 'shared', 'op', 'sp', 'press-7', 'new', 0, 'emil', 0, 'high', 'X-1', 'op'),
+               ('CASE-2', 2, 'two', 'shared', 'op', 'sp', 'press-7', 'new', 0, 'emil', 0, NULL, 'X-1', 'sp'),
+               ('CASE-3', 3, 'three', 'shared', 'op', 'sp', 'press-7', 'new', 0, 'emil', 0, NULL, NULL, NULL);
+    INSERT INTO messages (case_id, number, author, at, text) VALUES ('CASE-1', 1, 'emil', 0, 'hot');
+    INSERT INTO meta (key, value) VALUES ('format', 'caseway'), ('schema', '8');
+    INSERT INTO audit_head (id, seq, hash)
+        VALUES (1, 0, 'AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA');
+";
+
+/// A file that stands at the step `at`, with rows of then, as today's program opens it.
+async fn from_before(at: usize, rows: &'static str) -> (TempDir, Store) {
     let dir = TempDir::new().unwrap();
     let path = dir.path().join("caseway.db");
     let made = SqliteConnectOptions::new().filename(&path).create_if_missing(true);
     let mut old = SqliteConnection::connect_with(&made).await.unwrap();
-    for step in open::STEPS.iter().take(7).copied().chain([PLACED]) {
+    for step in open::STEPS.iter().take(at).copied().chain([rows]) {
         sqlx::raw_sql(step).execute(&mut old).await.unwrap();
     }
     old.close().await.unwrap();
-
     let store = open(&path).await.unwrap();
+    (dir, store)
+}
+
+#[tokio::test]
+async fn external_ids_of_before_are_their_companys_alone() {
+    let (_dir, store) = from_before(8, NAMED).await;
+    let sheet = async |tenant: &str, case: &str| {
+        let (tenant, case) = (tenant.parse().unwrap(), case.parse().unwrap());
+        store.case_sheet(&tenant, &case).await.unwrap().unwrap()
+    };
+    for (case, op, sp) in
+        [("CASE-1", Some("X-1"), None), ("CASE-2", None, Some("X-1")), ("CASE-3", None, None)]
+    {
+        assert_eq!(sheet("op", case).await.details.external_id.as_deref(), op, "{case}");
+        assert_eq!(sheet("sp", case).await.details.external_id.as_deref(), sp, "{case}");
+    }
+    // The rest of the rows is as it was, and still kept by what kept it.
+    let first = sheet("sp", "CASE-1").await;
+    assert_eq!(first.case.title, "one");
+    assert_eq!(first.details.priority, Some(crate::cases::Priority::High));
+    let mut conn = store.0.writer.acquire().await.unwrap();
+    let faults = sqlx::query("PRAGMA foreign_key_check").fetch_all(&mut *conn).await.unwrap();
+    assert!(faults.is_empty());
+    for kept in [
+        "UPDATE cases SET provider = NULL WHERE id = 'CASE-1'",
+        "UPDATE cases SET switch_until = 1 WHERE id = 'CASE-1'",
+        "INSERT INTO external_ids VALUES ('op', 'CASE-3', 'X-1')",
+    ] {
+        assert!(sqlx::raw_sql(kept).execute(&mut *conn).await.is_err(), "{kept}");
+    }
+}
+
+#[tokio::test]
+async fn clocks_of_before_go_on_and_those_that_were_stopped_stay_so() {
+    let (_dir, store) = from_before(7, PLACED).await;
     let state = async |case: &str, state| {
         let row = format!("UPDATE cases SET state = '{state}' WHERE id = '{case}'");
         store.plant(row).await;

@@ -48,7 +48,7 @@ impl Desk {
     }
 
     async fn sheet_of(&self, case: &CaseId) -> CaseSheet {
-        self.store.case_sheet(case).await.unwrap().unwrap()
+        self.store.case_sheet(&id("op"), case).await.unwrap().unwrap()
     }
 
     async fn events(&self, case: &CaseId) -> Vec<Event> {
