@@ -74,10 +74,11 @@ impl Terminal {
         }
     }
 
-    /// Data for programs: one value on one line. Nothing without `--json`.
+    /// Data for programs: one value on one line. Nothing without `--json`, and for what has no value.
     pub(super) fn value(&self, value: &impl Serialize) {
         if self.json
             && let Ok(line) = serde_json::to_string(value)
+            && line != "null"
         {
             put(&self.out, &line);
         }

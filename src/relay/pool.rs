@@ -14,12 +14,12 @@ use std::{
     },
 };
 
-use super::lane::Lane;
-
 use rustix::{
     io,
     pipe::{PipeFlags, fcntl_setpipe_size, pipe_with},
 };
+
+use super::lane::Lane;
 
 /// What one pipe or large buffer holds, in bytes; the most that one direction of a channel holds.
 pub(super) const CHUNK_BYTES: usize = 256 * 1024;

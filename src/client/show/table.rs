@@ -57,10 +57,16 @@ impl fmt::Display for Table {
             return f.write_str(self.empty);
         }
         let widths = self.widths();
-        line(f, &widths, self.heading.iter().copied())?;
+        let mut below = self.heading.iter().any(|head| !head.is_empty());
+        if below {
+            line(f, &widths, self.heading.iter().copied())?;
+        }
         for row in &self.rows {
-            writeln!(f)?;
+            if below {
+                writeln!(f)?;
+            }
             line(f, &widths, row.iter().map(String::as_str))?;
+            below = true;
         }
         Ok(())
     }
@@ -91,6 +97,17 @@ mod tests {
         CASE     TITLE              SWITCH
         CASE-7   Spindle överheats  on
         CASE-12  -                  off
+        ");
+    }
+
+    #[test]
+    fn columns_that_need_no_heading_have_none() {
+        let mut table = Table::new(["", ""], "");
+        table.row(["asset".into(), "press-7".into()]);
+        table.row(["serial".into(), String::new()]);
+        insta::assert_snapshot!(table, @r"
+        asset   press-7
+        serial  -
         ");
     }
 
