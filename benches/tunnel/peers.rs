@@ -211,7 +211,7 @@ pub(crate) fn start(peer: &Peer, yard: &Yard, server: Server) -> Result<Way> {
 
 fn start_all(peer: &Peer, yard: &Yard, server: Server) -> Result<Way> {
     let name = peer.label.name;
-    let dir = yard.dir().join(name.replace(' ', "-"));
+    let dir = yard.room(name)?;
     let mut words = words(yard, server, &dir)?;
     let local = SocketAddr::from((Ipv4Addr::LOCALHOST, port(&words, "local")?));
     let mut way = Way::new(peer.label, local, server);
@@ -236,7 +236,6 @@ fn start_all(peer: &Peer, yard: &Yard, server: Server) -> Result<Way> {
 
 /// What stands for the words of the templates.
 fn words(yard: &Yard, server: Server, dir: &Path) -> Result<BTreeMap<&'static str, String>> {
-    fs::create_dir_all(dir)?;
     must(Command::new(Path::new(TEMPLATES).join("keys")).arg(dir)).context("benches/peers/keys")?;
     let key = |name: &str| fs::read_to_string(dir.join(name)).context("noise key");
     let mut words = BTreeMap::from([

@@ -74,12 +74,7 @@ impl<'a> World<'a> {
         name: &'static str,
         carrier: &'static str,
     ) -> Result<Self> {
-        let dir = yard.dir().join(name.replace(' ', "-"));
-        // The world of that name under another congestion control is over.
-        if dir.exists() {
-            fs::remove_dir_all(&dir)?;
-        }
-        fs::create_dir_all(&dir)?;
+        let dir = yard.room(name)?;
         let address = SocketAddr::from((site.gateway, yard.port()?));
         let mut world = Self { yard, site, dir, name, carrier, address, gateway: 0, agent: 0 };
         world.gateway = world.found()?;

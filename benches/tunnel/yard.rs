@@ -77,6 +77,17 @@ impl Yard {
         self.dir.path()
     }
 
+    /// An empty directory for what is called `name`; one of that name, under another congestion
+    /// control, is over.
+    pub(crate) fn room(&self, name: &str) -> Result<PathBuf> {
+        let room = self.dir().join(name.replace(' ', "-"));
+        if room.exists() {
+            fs::remove_dir_all(&room)?;
+        }
+        fs::create_dir_all(&room)?;
+        Ok(room)
+    }
+
     /// A port that nobody has, for TCP and UDP.
     pub(crate) fn port(&self) -> Result<u16> {
         for _ in PORTS_FROM..PORTS_TO {

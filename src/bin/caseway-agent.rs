@@ -8,7 +8,8 @@ use std::{
 use caseway::{
     agent::{self, Exit, Failure},
     config::agent::{self as config, Command, CommandLine},
-    tasks::{EVENT_INTERVAL, Scope},
+    relay::EVENT_INTERVAL,
+    tasks::Scope,
     telemetry::{self, Verbosity},
 };
 use clap::Parser;

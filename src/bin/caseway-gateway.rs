@@ -22,7 +22,7 @@ mod tenant;
 use std::process::ExitCode;
 
 use caseway::{
-    tasks::EVENT_INTERVAL,
+    relay::EVENT_INTERVAL,
     telemetry::{self, Verbosity},
 };
 use clap::Parser;

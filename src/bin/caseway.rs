@@ -4,7 +4,8 @@ use std::process::ExitCode;
 
 use caseway::{
     client::{self, Exit, Home, Surroundings, Terminal},
-    tasks::{EVENT_INTERVAL, Scope},
+    relay::EVENT_INTERVAL,
+    tasks::Scope,
     telemetry::{self, Verbosity},
 };
 use tokio::{

@@ -18,6 +18,7 @@ use std::{
     task::{Context, Poll},
 };
 
+use rustix::process::setpriority_process;
 use tokio::{
     net::TcpStream,
     runtime::{Builder, Runtime},
@@ -25,8 +26,10 @@ use tokio::{
 use tokio_util::task::AbortOnDropHandle;
 use tracing::warn;
 
-use super::Pools;
-use crate::tasks::EVENT_INTERVAL;
+use super::{EVENT_INTERVAL, Pools};
+
+/// How much bulk stands back behind everything else on the machine (nice(1)).
+const BULK_NICE: i32 = 5;
 
 /// The threads that bulk has to itself, as many as there are processors; there from the first bulk
 /// on.
@@ -84,11 +87,22 @@ impl Drop for Lane {
 }
 
 fn begin() -> Option<Runtime> {
-    let mut builder = Builder::new_multi_thread();
-    let runtime = builder.thread_name("bulk").event_interval(EVENT_INTERVAL).enable_all().build();
+    let runtime = Builder::new_multi_thread()
+        .thread_name("bulk")
+        .on_thread_start(stand_back)
+        .event_interval(EVENT_INTERVAL)
+        .enable_all()
+        .build();
     runtime
         .inspect_err(|error| warn!(%error, "no threads for bulk: it is carried beside talk"))
         .ok()
+}
+
+/// Lets threads that wake up go first. On Linux this is said of the thread that says it
+/// (setpriority(2)).
+fn stand_back() {
+    // Refused by some sandboxes: then it stands in line with all others.
+    let _ = setpriority_process(None, BULK_NICE);
 }
 
 impl<C: Carriage> Carrier<C> {
