@@ -41,4 +41,4 @@ pub use meter::{Direction, Meter, Tally};
 pub use pool::{Buffer, Pools};
 pub use splice::{How, Side, Spliced, splice};
 pub use terms::{Cut, LEASE_TTL, Lease, LeaseKeeper, Terms};
-pub use turn::{EVENT_INTERVAL, TURN_BYTES_MAX, Turn};
+pub use turn::{TURN_BYTES_MAX, Turn};

@@ -8,8 +8,7 @@ use std::{
 use caseway::{
     agent::{self, Exit, Failure},
     config::agent::{self as config, Command, CommandLine},
-    relay::EVENT_INTERVAL,
-    tasks::Scope,
+    tasks::{EVENT_INTERVAL, Scope},
     telemetry::{self, Verbosity},
 };
 use clap::Parser;

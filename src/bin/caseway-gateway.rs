@@ -22,7 +22,7 @@ mod tenant;
 use std::process::ExitCode;
 
 use caseway::{
-    relay::EVENT_INTERVAL,
+    tasks::EVENT_INTERVAL,
     telemetry::{self, Verbosity},
 };
 use clap::Parser;

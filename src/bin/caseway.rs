@@ -4,8 +4,7 @@ use std::process::ExitCode;
 
 use caseway::{
     client::{self, Exit, Home, Surroundings, Terminal},
-    relay::EVENT_INTERVAL,
-    tasks::Scope,
+    tasks::{EVENT_INTERVAL, Scope},
     telemetry::{self, Verbosity},
 };
 use tokio::{

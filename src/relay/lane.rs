@@ -26,7 +26,8 @@ use tokio::{
 use tokio_util::task::AbortOnDropHandle;
 use tracing::warn;
 
-use super::{EVENT_INTERVAL, Pools};
+use super::Pools;
+use crate::tasks::EVENT_INTERVAL;
 
 /// How much bulk stands back behind everything else on the machine (nice(1)).
 const BULK_NICE: i32 = 5;

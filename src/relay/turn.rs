@@ -17,10 +17,6 @@ use crate::clock::Now;
 /// and more, and a session's keystrokes wait behind its bulk.
 pub const TURN_BYTES_MAX: usize = CHUNK_BYTES;
 
-/// How many tasks a runtime of ours runs before it looks at its sockets again. A channel moves up to
-/// [`TURN_BYTES_MAX`] in its turn: with tokio's usual 61, other channels' news would wait for 6 ms.
-pub const EVENT_INTERVAL: u32 = 4;
-
 /// A direction that fills a turn faster than this is bulk: 13 MB/s, of which a thread carries
 /// hundreds.
 pub(super) const BULK_TURN_TIME: Duration = Duration::from_millis(20);

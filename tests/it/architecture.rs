@@ -50,7 +50,7 @@ const PLAN: &[(&str, &[&str])] = &[
     // A message to a webhook tells of a record.
     ("hooks", &["ids", "secret", "clock", "audit"]),
     // 2 bytes
-    ("relay", &["ids", "clock"]),
+    ("relay", &["ids", "clock", "tasks"]),
     ("tls", &["ids", "secret", "clock"]),
     ("seal", &["ids", "tls", "relay", "secret", "clock"]),
     // 3 rooms
