@@ -105,6 +105,17 @@ impl Desk {
         sqlx::raw_sql(sql).execute(&mut *conn).await.map(|done| done.rows_affected())
     }
 
+    /// Somebody new, with one role that covers everything.
+    async fn hire(&self, who: &str, tenant: &str, role: &str) {
+        let sql = format!(
+            "INSERT INTO people (id, tenant, email, name, active) \
+             VALUES ('{who}', '{tenant}', '{who}@{tenant}.example', '{who}', 1); \
+             INSERT INTO assignments (id, person, role, scope) \
+             VALUES ('{who}-role', '{who}', '{role}', 'whole')"
+        );
+        self.store.plant(sql).await;
+    }
+
     async fn all_records(&self) -> Vec<Row> {
         let page = Page { after: None, rows: PAGE_ROWS_MAX };
         self.store.records(&RecordFilter::default(), &page).await.unwrap().items

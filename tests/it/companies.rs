@@ -138,7 +138,7 @@ async fn people_get_scopes_of_every_kind_and_a_role_goes_when_nobody_holds_it() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_token_is_told_once_into_a_file_and_opens_nothing_once_it_is_removed() {
+async fn a_token_is_told_once_into_a_file_and_is_listed_until_it_is_removed() {
     let gateway = Gateway::start_provider(ADMIN).await;
     let sue = gateway.technician(ADMIN, &gateway.admin_password()).await;
     refused(&sue, &["token", "add", "nightly"], 2, &["data_analyst"]).await;

@@ -91,11 +91,8 @@ async fn an_operator_says_how_hard_production_is_hit_and_a_provider_need_not() {
 #[tokio::test]
 async fn b16_to_b24_who_opens_which_case_about_what() {
     let desk = Desk::new().await;
-    let sql = "INSERT INTO people (id, tenant, email, name, active) \
-               VALUES ('olga', 'op', 'olga@op.example', 'olga', 1); \
-               INSERT INTO assignments (id, person, role, scope) \
-               VALUES ('olga-role', 'olga', 'internal_service_cases', 'whole'); \
-               INSERT INTO machines (id, provider, customer, serial, link) \
+    desk.hire("olga", "op", "internal_service_cases").await;
+    let sql = "INSERT INTO machines (id, provider, customer, serial, link) \
                VALUES ('machine-9', 'sp', 'op-ag', 'SN-9', 'new')";
     desk.tamper(sql).await.unwrap();
     let mixer = || About::Asset(id::<AssetId>("mixer-2"));

@@ -235,17 +235,10 @@ async fn an_asset_that_is_linked_takes_no_second_provider_and_a_removed_link_end
     assert_eq!(refusal(again), "not_found", "it is no longer the operator's to see");
 }
 
-/// dora of the operator, a Data Analyst.
-const DORA: &str = "
-    INSERT INTO people (id, tenant, email, name, active)
-        VALUES ('dora', 'op', 'dora@op.example', 'dora', 1);
-    INSERT INTO assignments (id, person, role, scope) VALUES ('dora-role', 'dora', 'data_analyst', 'whole');
-";
-
 #[tokio::test]
 async fn a_programs_token_is_good_while_its_owner_is_and_opens_nothing_after() {
     let desk = Desk::new().await;
-    desk.tamper(DORA).await.unwrap();
+    desk.hire("dora", "op", "data_analyst").await;
     let (now, dora, lasts): (_, PersonId, _) = (Now::read(), id("dora"), Duration::from_secs(60));
     let make = async |name: &str| {
         let name: Name = id(name);
@@ -283,7 +276,7 @@ async fn a_programs_token_is_good_while_its_owner_is_and_opens_nothing_after() {
 #[tokio::test]
 async fn of_a_deleted_person_nothing_opens_nothing_waits_and_the_address_is_free() {
     let desk = Desk::new().await;
-    desk.tamper(DORA).await.unwrap();
+    desk.hire("dora", "op", "data_analyst").await;
     let (now, dora): (_, PersonId) = (Now::read(), id("dora"));
     let lasts = Duration::from_secs(60);
     let made = desk.store.create_api_token(&by("tessa"), &dora, &id("report"), lasts, now).await;
@@ -338,11 +331,7 @@ async fn a_deleted_persons_request_is_taken_back_and_their_group_is_as_if_they_w
 #[tokio::test]
 async fn two_admins_who_delete_each_other_at_once_leave_one() {
     let desk = Desk::new().await;
-    let sql = "INSERT INTO people (id, tenant, email, name, active) \
-                   VALUES ('tom', 'op', 'tom@op.example', 'tom', 1); \
-               INSERT INTO assignments (id, person, role, scope) \
-                   VALUES ('tom-role', 'tom', 'tenant_admin', 'whole')";
-    desk.tamper(sql).await.unwrap();
+    desk.hire("tom", "op", "tenant_admin").await;
     let (now, tessa, tom): (_, PersonId, PersonId) = (Now::read(), id("tessa"), id("tom"));
     let own = desk.store.delete_person(&by("tessa"), &tessa, now).await;
     assert!(matches!(conflict(own), Conflict::Invalid(_)));

@@ -194,11 +194,7 @@ async fn each_part_is_judged_as_it_would_be_alone_and_a_refusal_undoes_the_other
 #[tokio::test]
 async fn who_raised_it_may_send_it_again_though_they_may_not_edit() {
     let desk = Desk::new().await;
-    let sql = "INSERT INTO people (id, tenant, email, name, active) \
-               VALUES ('olga', 'op', 'olga@op.example', 'olga', 1); \
-               INSERT INTO assignments (id, person, role, scope) \
-               VALUES ('olga-role', 'olga', 'internal_service_cases', 'whole')";
-    desk.tamper(sql).await.unwrap();
+    desk.hire("olga", "op", "internal_service_cases").await;
     let case = desk.put("olga", &ticket()).await.unwrap().case().clone();
     assert_eq!(desk.put("olga", &ticket()).await.unwrap(), Put::Same(case));
     let mut put = ticket();
