@@ -10,16 +10,16 @@ use serde::Deserialize;
 use super::{
     caller::Caller,
     case_views::Tagged,
-    cases::{ContactBody, about, line},
+    cases::{ContactBody, about, edit},
     desk::Desk,
-    input::{Body, IfMatch, Path, given, prose, text},
+    input::{Body, IfMatch, Path, given, text},
     problem::Problem,
 };
 use crate::{
     cases::{CaseType, Contact, Details, Priority, Severity, State as CaseState},
     clock::Now,
     ids::{AssetId, MachineId, OrganisationId},
-    store::{Edit, NewCase, Put, PutCase},
+    store::{NewCase, Put, PutCase},
 };
 
 /// `PUT /cases/by-external-id/{external_id}`: what creation takes, and the state.
@@ -44,30 +44,18 @@ pub(super) struct Ask {
 
 impl Ask {
     fn checked(self, external_id: &str, own_email: &str) -> Result<PutCase, Problem> {
-        let edit = Edit {
-            title: Some(text("title", &self.title)?),
-            description: self.description.map(|text| prose("description", &text)).transpose()?,
-            severity: self.severity,
-            phone: line("contact.phone", self.contact.phone)?,
-            email: line("contact.email", self.contact.email)?,
-            priority: self.priority,
-            external_id: None,
-        };
-        let details = Details {
-            description: edit.description.clone().unwrap_or_default(),
-            severity: edit.severity,
-            contact: Contact {
-                phone: edit.phone.clone().flatten(),
-                email: edit.email.clone().unwrap_or_else(|| Some(own_email.to_owned())),
-            },
-            priority: edit.priority.flatten(),
+        let words = (Some(self.title), self.description);
+        let edit = edit(words, self.severity, self.contact, self.priority)?;
+        let first = Details {
+            contact: Contact { phone: None, email: Some(own_email.to_owned()) },
             external_id: Some(text("external_id", external_id)?),
+            ..Details::default()
         };
         let new = NewCase {
             case_type: self.case_type,
             about: about(self.asset, self.machine)?,
             title: edit.title.clone().unwrap_or_default(),
-            details,
+            details: edit.on(&first),
             organisation: self.organisation,
         };
         Ok(PutCase { new, edit, state: self.state })

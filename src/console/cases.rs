@@ -84,9 +84,9 @@ pub(super) struct Ask {
 #[serde(deny_unknown_fields)]
 pub(super) struct ContactBody {
     #[serde(default, deserialize_with = "given")]
-    pub(super) phone: Option<Option<String>>,
+    phone: Option<Option<String>>,
     #[serde(default, deserialize_with = "given")]
-    pub(super) email: Option<Option<String>>,
+    email: Option<Option<String>>,
 }
 
 pub(super) async fn create(
@@ -144,15 +144,9 @@ pub(super) struct Change {
 
 impl Change {
     fn checked(self) -> Result<CaseChange, Problem> {
-        let edit = Edit {
-            title: self.title.map(|title| text("title", &title)).transpose()?,
-            description: self.description.map(|text| prose("description", &text)).transpose()?,
-            severity: self.severity,
-            phone: line("contact.phone", self.contact.phone)?,
-            email: line("contact.email", self.contact.email)?,
-            priority: self.priority,
-            external_id: line("external_id", self.external_id)?,
-        };
+        let words = (self.title, self.description);
+        let edit = edit(words, self.severity, self.contact, self.priority)?;
+        let edit = Edit { external_id: line("external_id", self.external_id)?, ..edit };
         match (self.state, self.assignee, edit.is_empty()) {
             (Some(state), None, true) => Ok(CaseChange::State(state)),
             (None, Some(to), true) => Ok(CaseChange::Assignee(to)),
@@ -202,8 +196,26 @@ pub(super) fn about(asset: Option<AssetId>, machine: Option<MachineId>) -> Resul
     }
 }
 
+/// What is to be told of a case: its title and description, and the rest, each as far as it is given.
+pub(super) fn edit(
+    (title, description): (Option<String>, Option<String>),
+    severity: Option<Severity>,
+    contact: ContactBody,
+    priority: Option<Option<Priority>>,
+) -> Result<Edit, Problem> {
+    Ok(Edit {
+        title: title.map(|title| text("title", &title)).transpose()?,
+        description: description.map(|words| prose("description", &words)).transpose()?,
+        severity,
+        phone: line("contact.phone", contact.phone)?,
+        email: line("contact.email", contact.email)?,
+        priority,
+        external_id: None,
+    })
+}
+
 /// One line of text, where one is given; null is none.
-pub(super) fn line(
+fn line(
     field: &'static str,
     given: Option<Option<String>>,
 ) -> Result<Option<Option<String>>, Problem> {

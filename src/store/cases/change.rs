@@ -225,7 +225,9 @@ impl Edit {
         .filter_map(|(named, field)| named.then_some(field))
     }
 
-    fn on(&self, old: &Details) -> Details {
+    /// What a case tells after it that told `old`; the title is not among that.
+    #[must_use]
+    pub fn on(&self, old: &Details) -> Details {
         let mut new = old.clone();
         if let Some(description) = &self.description {
             new.description = description.trim().to_owned();
@@ -375,7 +377,8 @@ pub(super) fn fits(details: &Details) -> Result<(), Conflict> {
     }
 }
 
-/// The fields that differ, before and after, of those that both parties see. Descriptions are long: that they changed is enough.
+/// The fields that differ, before and after, of those that both parties see. Descriptions are long:
+/// that they changed is enough.
 fn differences(
     (old_title, old): (&str, &Details),
     (new_title, new): (&str, &Details),
