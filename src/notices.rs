@@ -195,7 +195,8 @@ impl Invited<'_> {
         let _ = write!(
             text,
             "\nTo accept takes a token. It is not in this mail, which others might read: {by} gives it \
-             to you, in a file.\n\n  caseway invite accept {gateway} --token-file FILE --name YOU\n\n-- \n\
+             to you, in a file, and the gateway's ca.pem.\n\n  \
+             caseway invite accept {gateway} --ca ca.pem --token-file FILE --name YOU\n\n-- \n\
              You do not know who this is? Then do nothing: without the token nothing happens.\n",
         );
         Letter { subject: format!("{company} invites you to Caseway"), text }

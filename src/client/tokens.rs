@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{
     Api, Exit, Failure, Here,
-    api::{ApiError, Query, typed},
+    api::{Query, typed},
     cli::{TokenCommand, Whose},
     people::person,
     secrets::SecretFile,
@@ -65,8 +65,7 @@ impl Here {
     ) -> Result<(), Failure> {
         let file = out.unwrap_or_else(|| format!("{name}.token").into());
         let file = SecretFile::new(file, "--out")?;
-        let asked = api.post(path, &json!({"name": name, "days": days})).await;
-        let mut item: Value = asked.map_err(unmade)?;
+        let mut item: Value = api.post(path, &json!({"name": name, "days": days})).await?;
         file.keep(&mut item, "token", "remove it with `caseway token remove`, then add another")?;
         self.terminal.value(&item);
         let row: TokenRow = typed(item)?;
@@ -77,15 +76,6 @@ impl Here {
         )));
         Ok(())
     }
-}
-
-/// Tokens are for one role alone.
-fn unmade(error: ApiError) -> Failure {
-    let failure = Failure::from(error);
-    if failure.what.contains("data_analyst") {
-        return failure.hint("give it first: `caseway user role add EMAIL data_analyst`");
-    }
-    failure
 }
 
 /// Where the tokens of this person are.

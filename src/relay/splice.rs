@@ -62,6 +62,7 @@ pub async fn splice(
         // Dropped on purpose: the legs are reset below.
         how = carrier.run(pools) => how.unwrap_or(How::Cut),
     };
+    // There, as nobody else takes it.
     carrier.take().map_or(Spliced { how: How::Cut, up: 0, down: 0 }, |channel| channel.finish(how))
 }
 

@@ -68,6 +68,7 @@ pub async fn pump_tcp<L: LocalEnd>(
 ) -> Result<PumpEnd, PumpError> {
     let carrier = Carrier::new(Pump::new(local, leg, keys, meter, pools));
     let ended = carrier.run(pools).await;
+    // There, as nobody else takes it.
     let (Some(ended), Some(mut pump)) = (ended, carrier.take()) else {
         return Err(PumpError::Truncated);
     };

@@ -97,7 +97,8 @@ impl Store {
             return Err(allowed.not_found().await);
         };
         if !analyses(allowed.rows(), &person.id).await? {
-            let why = "an API token is for somebody who holds the role data_analyst";
+            let why =
+                "an API token is for somebody who holds the role data_analyst; give that first";
             return Err(Conflict::Invalid(why).into());
         }
         room(allowed.rows(), &person.id, name).await?;
